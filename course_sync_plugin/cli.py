@@ -1,0 +1,71 @@
+"""The console script ``course-sync``: what it can do without a Django host."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from course_sync_plugin.data import Operation, Structure
+from course_sync_plugin.diff.engine import diff
+from course_sync_plugin.diff.table import as_table
+from course_sync_plugin.exceptions import CourseSyncError
+from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.structure.retain import retain_unreadable
+
+_EXAMPLE = """example:
+  course-sync diff course.2024.tar.gz course.2025.tar.gz
+  course-sync diff --format json old/ new/ > operations.json
+
+exit status: 0 done, whether something changed or not; 1 it could not be done; 2 wrong usage."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``course-sync``; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        _diff(options)
+    except CourseSyncError as error:
+        print(f"course-sync: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    style = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "course-sync", description="Tells what really changed in a course.", epilog=_EXAMPLE, formatter_class=style
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "diff",
+        help="show the operations that turn one export of a course into another",
+        description="Show the operations that turn OLD into NEW, two revisions of one course run (that of NEW).",
+        epilog=_EXAMPLE,
+        formatter_class=style,
+    )
+    command.add_argument("old", metavar="OLD", help="OLX export: a .tar.gz from Studio, or a folder")
+    command.add_argument("new", metavar="NEW", help="the later export")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text, a table")
+    return parser
+
+
+def _diff(options: argparse.Namespace) -> None:
+    new = read_olx(options.new)
+    old = read_olx(options.old, course_id=new.course_id)
+    for path, structure in ((options.old, old), (options.new, new)):
+        for warning in structure.warnings:
+            print(f"{path}: {warning}", file=sys.stderr)
+    new = retain_unreadable(old, new)
+    print(_written(diff(old, new), old, new, options.format))
+
+
+def _written(operations: Sequence[Operation], old: Structure, new: Structure, form: str) -> str:
+    if form == "text":
+        return as_table(operations, old, new)
+    return json.dumps([operation.as_dict() for operation in operations], indent=2, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""From raw blocks, as a source finds them, to the structure: the rules that every source shares.
+
+Inheritance follows the platform (``xmodule/modulestore/inheritance.py``): the value that holds is the block's own,
+else that of its nearest ancestor that sets one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import attrs
+
+from course_sync_plugin.data import Entity, Structure
+from course_sync_plugin.diff.handlers import chain, handler_for
+from course_sync_plugin.exceptions import InvalidCourse
+from course_sync_plugin.structure.values import InvalidValue, normalised
+
+#: Characters of an entity id: what the platform's and our own key columns hold.
+MAX_ENTITY_ID_LENGTH = 255
+
+
+@attrs.frozen(slots=True)
+class RawBlock:
+    """One block as its source holds it.
+
+    ``fields`` are the fields that are explicitly set, raw; a component's ``content_digest`` is among them.
+    ``unreadable``: some of its children could not be read, so what is missing below it is not gone.
+    """
+
+    entity_id: str
+    block_type: str
+    fields: Mapping[str, Any]
+    children: tuple[str, ...] = ()
+    unreadable: bool = False
+
+
+@lru_cache(maxsize=1)
+def inheritable() -> frozenset[str]:
+    """Return the names of all fields whose inherited value counts somewhere."""
+    return frozenset(name for handler in chain() for name, field in handler.fields.items() if field.effective)
+
+
+@attrs.define
+class StructureBuilder:
+    """Walks the raw blocks of one course from its root and writes down the entities.
+
+    ``blocks`` is keyed by entity id; the root's id is the course key. A block with two parents belongs to the first
+    in document order; blocks that the walk does not reach (orphans) are not in the structure.
+    """
+
+    course_id: str
+    published_version: str
+    blocks: Mapping[str, RawBlock]
+    warnings: list[str] = attrs.field(factory=list)
+    _entities: dict[str, Entity] = attrs.field(factory=dict, init=False)
+    _unreadable: set[str] = attrs.field(factory=set, init=False)
+
+    def build(self) -> Structure:
+        """Return the structure. Raises InvalidCourse where an entity id is longer than 255 characters."""
+        waiting: list[tuple[str, str | None, Mapping[str, Any]]] = [(self.course_id, None, {})]
+        while waiting:  # a stack and no recursion: courses can be deep
+            entity_id, parent_id, inherited = waiting.pop()
+            if entity_id in self._entities:
+                continue
+            block = self.blocks.get(entity_id)
+            if block is None:
+                if parent_id is not None:
+                    self._unreadable.add(parent_id)
+                continue
+            settings = self._settings(block, inherited)
+            self._entities[entity_id] = self._entity(block, parent_id, settings)
+            if block.unreadable:
+                self._unreadable.add(entity_id)
+            waiting.extend((child, entity_id, settings) for child in reversed(block.children))
+        return self._structure()
+
+    @staticmethod
+    def _settings(block: RawBlock, inherited: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the block's children inherit."""
+        own = {name: value for name, value in block.fields.items() if name in inheritable()}
+        return {**inherited, **own} if own else inherited
+
+    def _entity(self, block: RawBlock, parent_id: str | None, settings: Mapping[str, Any]) -> Entity:
+        if len(block.entity_id) > MAX_ENTITY_ID_LENGTH:
+            raise InvalidCourse(
+                f"{block.entity_id} has {len(block.entity_id)} characters; a usage key may have "
+                f"{MAX_ENTITY_ID_LENGTH}. Give the block a shorter url_name. Nothing was synced."
+            )
+        handler = handler_for(block.block_type)
+        fields = {}
+        for name, field in handler.fields.items():
+            raw = (settings if field.effective else block.fields).get(name)
+            value = self._value(block, name, field.kind, raw) if raw is not None else None
+            if value is not None:
+                fields[name] = value
+        return Entity(block.entity_id, handler.entity_type, block.block_type, parent_id, fields)
+
+    def _value(self, block: RawBlock, name: str, kind: str, raw: Any) -> Any:
+        try:
+            return normalised(kind, raw)
+        except InvalidValue as error:
+            self.warnings.append(f"{block.entity_id}: {name} is left out: {error}")
+            return None
+
+    def _structure(self) -> Structure:
+        children: dict[str, list[str]] = {}
+        for entity in self._entities.values():
+            if entity.parent_id is not None:
+                children.setdefault(entity.parent_id, []).append(entity.entity_id)
+        return Structure(
+            self.course_id,
+            self.published_version,
+            self._entities,
+            {parent: tuple(kids) for parent, kids in children.items()},
+            frozenset(self._unreadable),
+            tuple(self.warnings),
+        )

@@ -1,0 +1,131 @@
+"""From what split modulestore stores of a course to raw blocks. No database, no edx-platform.
+
+A structure document holds for every block its children and the settings that are explicitly set; a definition
+document holds its content. Neither holds a value that is inherited or a default of the XBlock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from importlib.metadata import entry_points
+from typing import Any
+
+import attrs
+from lxml import etree
+from opaque_keys.edx.keys import CourseKey
+
+from course_sync_plugin.diff.handlers import handler_for
+from course_sync_plugin.structure.builder import RawBlock
+from course_sync_plugin.structure.olx_content import DIGEST_LENGTH, INVISIBLE_ATTRIBUTES
+
+#: What the platform stores in the place of a block that its import could not read.
+ERROR_TYPE = "error"
+
+#: Fields that no learner sees, beside those that OLX has as well.
+_INVISIBLE = INVISIBLE_ATTRIBUTES | {"children", "parent"}
+
+#: Type and id of a block: the platform's ``BlockKey``, a named tuple.
+BlockKey = tuple[str, str]
+
+
+@attrs.frozen
+class SplitCourse:
+    """One published version as split modulestore stores it.
+
+    ``blocks``: the platform's ``BlockData`` (``block_type``, ``fields``, ``defaults``, ``definition``) by block key.
+    ``definitions``: content fields by definition id, of the blocks whose content counts.
+    """
+
+    key: CourseKey
+    version: str
+    root: BlockKey
+    blocks: Mapping[BlockKey, Any]
+    definitions: Mapping[Any, Mapping[str, Any]]
+
+
+def raw_blocks(course: SplitCourse) -> dict[str, RawBlock]:
+    """Return every block by entity id, but ``error`` blocks: those are no entities."""
+    ids = {block_key: str(course.key.make_usage_key(*block_key)) for block_key in course.blocks}
+    ids[course.root] = str(course.key)
+    return {
+        ids[block_key]: _raw_block(ids[block_key], block, course, ids)
+        for block_key, block in course.blocks.items()
+        if block.block_type != ERROR_TYPE
+    }
+
+
+def has_content(block_type: str) -> bool:
+    """Tell whether the content of such blocks must be read: it counts, or it hides children."""
+    return "content_digest" in handler_for(block_type).fields or not is_installed(block_type)
+
+
+def is_installed(block_type: str) -> bool:
+    """Tell whether this host has the XBlock."""
+    return block_type in _installed_block_types()
+
+
+@lru_cache(maxsize=1)
+def _installed_block_types() -> frozenset[str]:
+    return frozenset(point.name for point in entry_points(group="xblock.v1"))
+
+
+def _raw_block(entity_id: str, block: Any, course: SplitCourse, ids: Mapping[BlockKey, str]) -> RawBlock:
+    content = course.definitions.get(block.definition) or {}
+    settings = {**block.defaults, **block.fields}  # defaults: what a v1 library gave its copy
+    fields = {**content, **settings}
+    if "content_digest" in handler_for(block.block_type).fields:
+        fields["content_digest"] = content_digest(block.block_type, fields)
+    pointers = settings.get("children") or ()
+    children = tuple(_child_id(child, course, ids) for child in pointers if child[0] != ERROR_TYPE)
+    unreadable = len(children) < len(pointers) or _hides_children(block.block_type, pointers, content)
+    return RawBlock(entity_id, block.block_type, fields, children, unreadable)
+
+
+def _child_id(child: BlockKey, course: SplitCourse, ids: Mapping[BlockKey, str]) -> str:
+    return ids.get(child) or str(course.key.make_usage_key(*child))
+
+
+def _hides_children(block_type: str, children: Any, content: Mapping[str, Any]) -> bool:
+    """Tell whether a block has children that the platform does not know.
+
+    It keeps the XML of an XBlock that is not installed when a course is imported as one text (``HiddenBlock``), with
+    the children inside. One that was installed then and is gone now still names its children.
+    """
+    if children or is_installed(block_type):
+        return False
+    try:
+        element = etree.fromstring(content.get("data") or "", etree.XMLParser(resolve_entities=False, no_network=True))
+    except (etree.XMLSyntaxError, ValueError, TypeError):
+        return False
+    return element.tag == block_type and any(isinstance(child.tag, str) for child in element)
+
+
+def content_digest(block_type: str, fields: Mapping[str, Any]) -> str:
+    """Return the digest of what a learner sees of a component, beside the fields that travel by themselves."""
+    told = handler_for(block_type).fields
+    hidden = _INVISIBLE | {"edx_video_id"} if _has_other_source(fields) else _INVISIBLE
+    visible = {name: fields[name] for name in fields.keys() - told.keys() - hidden}
+    canonical = json.dumps(visible, sort_keys=True, default=_plain)
+    return sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def _has_other_source(fields: Mapping[str, Any]) -> bool:
+    """Tell whether a video plays from elsewhere than the site's own video store.
+
+    Each import gives a video without ``edx_video_id`` a new one, to hang its transcripts on; that is no new content. An
+    unset YouTube id stands for the XBlock's default.
+    """
+    return bool(fields.get("youtube_id_1_0", True) or fields.get("html5_sources") or fields.get("source"))
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has no form for in one that is the same for equal values."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
+    return str(value)  # date, timedelta, ObjectId, usage keys, bytes
