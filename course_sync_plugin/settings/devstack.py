@@ -1,0 +1,5 @@
+"""Development: as in common."""
+
+from course_sync_plugin.settings.common import plugin_settings
+
+__all__ = ["plugin_settings"]
