@@ -1,0 +1,7 @@
+"""The targets that are installed: the built-in ones and those of other packages."""
+
+from __future__ import annotations
+
+from course_sync_plugin.registry import Registry
+
+targets = Registry("course_sync_plugin.target")
