@@ -1,0 +1,224 @@
+"""Read, diff, record: the publish path in one place."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from enum import Enum
+
+import attrs
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.module_loading import import_string
+
+from course_sync_plugin import leases, toggles
+from course_sync_plugin.data import Operation, Structure
+from course_sync_plugin.diff.engine import diff
+from course_sync_plugin.exceptions import CourseNotFound, CourseSyncError
+from course_sync_plugin.held import hold, must_be_held
+from course_sync_plugin.keys import org_of
+from course_sync_plugin.models import Course, DatabaseNow, Marker, RunKind, digest_of
+from course_sync_plugin.record import Finding, forget, move_on, record
+from course_sync_plugin.stored import baselined, stored_rows, stored_structure
+from course_sync_plugin.structure.digest import digest, field_digests, structure_digest
+from course_sync_plugin.structure.retain import retain_unreadable
+from course_sync_plugin.structure.source import Source
+
+log = logging.getLogger(__name__)
+
+#: Seconds before a course that could not be read is tried again: doubled each time, at most an hour.
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10, 3600
+
+
+class Outcome(str, Enum):
+    """How a sync ended."""
+
+    UNCHANGED = "unchanged"
+    RECORDED = "recorded"
+    HELD = "held"
+    BUSY = "busy"
+    STOPPED = "stopped"
+    EXCLUDED = "excluded"
+    UNREADABLE = "unreadable"
+
+
+@attrs.frozen
+class SyncResult:
+    """What one sync of one course came to. ``error`` is the sentence for people where it was unreadable."""
+
+    course_key: str
+    outcome: Outcome
+    published_version: str = ""
+    operations: tuple[Operation, ...] = ()
+    incomplete: bool = False
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+
+def get_source() -> Source:
+    """Return the source that COURSE_SYNC_SOURCE names."""
+    return import_string(settings.COURSE_SYNC_SOURCE)()
+
+
+def sync_course(course_key: str, source: Source | None = None, *, reread: bool = False) -> SyncResult:
+    """Bring what is recorded of a course in line with what is published now.
+
+    One version comparison where nothing was published since (three queries of ours and no lock). Never raises for a
+    course that cannot be read: that is written down and tried again later. ``reread``: read it although its version is
+    the one recorded; what could not be read then may be readable now, an XBlock installed since for example.
+    """
+    if toggles.is_stopped():
+        return SyncResult(course_key, Outcome.STOPPED)
+    if toggles.is_excluded(course_key):
+        return SyncResult(course_key, Outcome.EXCLUDED)
+    return CourseSync(course_key, source or get_source(), reread=reread).run()
+
+
+class CourseSync:
+    """One sync of one course."""
+
+    def __init__(self, course_key: str, source: Source, *, reread: bool = False):
+        self.course_key = course_key
+        self.source = source
+        self.reread = reread
+        self.token = ""
+        self.began = time.monotonic()
+        self.course, self.marker_ids = self._look()
+
+    def run(self) -> SyncResult:
+        """Sync, or find that there is nothing to do. A course that cannot be read is put off, whatever the reason."""
+        result = self._tried()
+        self._log(result)
+        return result
+
+    def _tried(self) -> SyncResult:
+        try:
+            version = self.source.published_version(self.course_key) or ""
+            settled = self._is_settled(version) and not self.reread
+            return self._settled(version) if settled else self._sync()
+        except leases.LeaseLost:
+            return SyncResult(self.course_key, Outcome.BUSY)
+        except CourseSyncError as error:
+            return self._put_off(error.message)
+        except Exception as error:  # pylint: disable=broad-except  # one bad course must not stop the rest
+            log.exception("course_sync: course %s could not be synced", self.course_key)
+            return self._put_off(f"{type(error).__name__}: {error}")
+
+    def plan(self) -> SyncResult:
+        """Return what :meth:`run` would record now, and record nothing. Raises SourceError."""
+        finding = self._find(self._read())
+        outcome = Outcome.HELD if must_be_held(self.course, finding) else Outcome.RECORDED
+        return self._result(outcome if finding.operations else Outcome.UNCHANGED, finding)
+
+    def _look(self) -> tuple[Course, list[int]]:
+        """The course's row and the markers that are there now, in one query.
+
+        Of a course that was never recorded there may be no row: nothing is written for one that does not exist.
+        """
+        key_digest = digest_of(self.course_key)
+        rows = Course.objects.filter(key_digest=key_digest).select_related("held").annotate(marker_id=F("markers__pk"))
+        if rows:
+            return rows[0], [row.marker_id for row in rows if row.marker_id]
+        course = Course(key=self.course_key, key_digest=key_digest, org=org_of(self.course_key))
+        return course, list(Marker.objects.filter(course=key_digest).values_list("pk", flat=True))
+
+    def _make_row(self) -> None:
+        """Write the course's row down, if nobody did it meanwhile."""
+        if self.course.pk is None:
+            values = {"key": self.course.key, "org": self.course.org}
+            self.course, _ = Course.objects.get_or_create(key_digest=self.course.key_digest, defaults=values)
+
+    def _is_settled(self, version: str) -> bool:
+        """Tell whether this version is the one recorded, or the one that waits for an operator's word."""
+        held = getattr(self.course, "held", None)
+        if held and held.published_version == version:
+            return not held.approved
+        return version == self.course.published_version and not held
+
+    def _settled(self, version: str) -> SyncResult:
+        if self.course.last_error:  # what could not be read is not published any more
+            Course.objects.filter(pk=self.course.pk).update(attempts=0, last_error="")
+        forget(self.marker_ids)
+        held = version != self.course.published_version
+        return SyncResult(self.course_key, Outcome.HELD if held else Outcome.UNCHANGED, version)
+
+    def _sync(self) -> SyncResult:
+        self._make_row()
+        seen = Course.objects.filter(pk=self.course.pk, published_version=self.course.published_version)
+        self.token = leases.claim(seen) or ""
+        if not self.token:
+            return SyncResult(self.course_key, Outcome.BUSY)
+        new = self._read()
+        digests = field_digests(new)
+        whole = structure_digest(new, digests)
+        if whole == self.course.structure_digest:
+            move_on(self.course, self.token, new.published_version, self.marker_ids)
+            return SyncResult(self.course_key, Outcome.UNCHANGED, new.published_version)
+        finding = self._find(new, digests, whole)
+        if must_be_held(self.course, finding):
+            hold(self.course, self.token, finding, self.marker_ids)
+            return self._result(Outcome.HELD, finding)
+        record(self.course, self.token, finding, self.marker_ids, time.monotonic() - self.began)
+        return self._result(Outcome.RECORDED if finding.operations else Outcome.UNCHANGED, finding)
+
+    def _read(self) -> Structure:
+        """The published structure; empty where the course is gone."""
+        try:
+            return self.source.read(self.course_key)
+        except CourseNotFound:
+            return Structure.empty(self.course_key)
+
+    def _find(self, new: Structure, digests: dict[str, str] | None = None, whole: str | None = None) -> Finding:
+        """Compare what was read with what is recorded."""
+        digests = field_digests(new) if digests is None else digests
+        whole = structure_digest(new, digests) if whole is None else whole
+        rows = stored_rows(self.course, new, digests) if self.course.pk else {}
+        old = stored_structure(self.course, rows)
+        if new.unreadable:
+            new = retain_unreadable(old, new)
+            digests |= {key: digest(one.fields) for key, one in new.entities.items() if key not in digests}
+        operations = diff(baselined(old, new, self.course.field_set_version), new)
+        return Finding(_kind(new, old), new, rows, digests, whole, operations)
+
+    def _put_off(self, error: str) -> SyncResult:
+        """Nothing was recorded. The markers that were read stay and are looked at later; a new one is not held back."""
+        self._make_row()
+        wait = min(FIRST_RETRY_SECONDS * 2**self.course.attempts, LONGEST_RETRY_SECONDS)
+        mine = Q(lease_token=self.token) if self.token else leases.free()
+        with transaction.atomic():
+            rows = Course.objects.filter(mine, pk=self.course.pk)
+            if rows.update(attempts=F("attempts") + 1, last_error=error, lease_token="", lease_until=None):
+                Marker.objects.filter(pk__in=self.marker_ids).update(seen_at=DatabaseNow(wait))
+        return SyncResult(self.course_key, Outcome.UNREADABLE, error=error)
+
+    def _result(self, outcome: Outcome, finding: Finding) -> SyncResult:
+        new = finding.new
+        operations, incomplete = tuple(finding.operations), bool(new.unreadable)
+        return SyncResult(self.course_key, outcome, new.published_version, operations, incomplete, new.warnings)
+
+    def _log(self, result: SyncResult) -> None:
+        """One line per sync that had something to read; a warning where somebody should look."""
+        has_read = bool(self.token)
+        somebody = result.error or (has_read and (result.incomplete or result.outcome is Outcome.HELD))
+        counts = Counter(operation.operation for operation in result.operations)
+        log.log(
+            logging.WARNING if somebody else logging.INFO if has_read else logging.DEBUG,
+            "course_sync: course=%s outcome=%s version=%s create=%s move=%s update=%s delete=%s incomplete=%s error=%s"
+            " seconds=%.2f",
+            result.course_key,
+            result.outcome.value,
+            result.published_version or None,
+            *(counts[name] for name in ("create", "move", "update", "delete")),
+            result.incomplete,
+            result.error or None,
+            time.monotonic() - self.began,
+        )
+
+
+def _kind(new: Structure, old: Structure) -> RunKind:
+    """A course that was deleted and made again begins anew: its run is a snapshot, whatever a target kept of it."""
+    if not new.entities:
+        return RunKind.DELETION
+    return RunKind.CHANGES if old.entities else RunKind.INITIAL
