@@ -1,0 +1,58 @@
+"""Which lanes are due, and taking one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from course_sync_plugin import leases
+from course_sync_plugin.models import DatabaseNow, Lane, Target
+
+
+def claimable() -> QuerySet[Lane]:
+    """Return the lanes that somebody may work on, due or not."""
+    return Lane.objects.filter(leases.free(), _may_be_worked_on())
+
+
+def due_lane_ids(limit: int = 100) -> list[int]:
+    """Return the ids of lanes that are due and free, the longest waiting first."""
+    due = claimable().filter(due_at__lte=DatabaseNow()).order_by("due_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def claim_lane(lane_id: int) -> Lane | None:
+    """Take a due lane; None where it is not due any more or somebody else was faster.
+
+    The UPDATE alone is what makes it right, on every database. A lane taken over from a worker that died has one
+    attempt less before it.
+    """
+    # No bare ``due_at``: MariaDB would go through its index and lock the entry before the row, where whoever falls
+    # asleep locks the row first and then the entry. That is a deadlock.
+    due_at = Coalesce("due_at", DatabaseNow(1))
+    due = Lane.objects.alias(due=due_at).filter(_may_be_worked_on(), pk=lane_id, due__lte=DatabaseNow())
+    token = leases.claim(due, count_lost_as_attempt=True)
+    if token is None:
+        return None
+    return Lane.objects.select_related("target", "course").get(pk=lane_id, lease_token=token)
+
+
+def may_go_on(lane: Lane) -> bool:
+    """Tell whether nobody has paused the lane or its target, or disabled it, while it was being worked on."""
+    return Lane.objects.filter(_may_be_worked_on(), pk=lane.pk).exists()
+
+
+def sleep(lane: Lane, **values: Any) -> bool:
+    """Give back a lane that has nothing to do; False where something has come up since it was read.
+
+    The condition is on the lane's own row, where the recorder writes the new end and operators leave their nudge: no
+    database can miss it. ``values`` are written with it.
+    """
+    idle = Lane.objects.filter(pk=lane.pk, lease_token=lane.lease_token, end=lane.end, nudged=False)
+    return bool(idle.update(lease_token="", lease_until=None, due_at=None, **values))
+
+
+def _may_be_worked_on() -> Q:
+    """A subquery and no join: MySQL would look up the rows of a join first and update them without the condition."""
+    return Q(failing=False, paused=False, target__in=Target.objects.filter(paused=False, disabled_reason=""))

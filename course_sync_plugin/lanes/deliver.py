@@ -1,0 +1,190 @@
+"""Delivering a lane: its open envelope, or a new one; send; move the cursor. No transaction is open while sending."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+from django.conf import settings
+from django.db import transaction
+
+from course_sync_plugin import leases, toggles
+from course_sync_plugin.data import Answer
+from course_sync_plugin.exceptions import CourseSyncError, TransientError
+from course_sync_plugin.lanes.claim import claim_lane, may_go_on, sleep
+from course_sync_plugin.lanes.envelopes import as_message, context_of, make_envelope
+from course_sync_plugin.lanes.opened import opened_target
+from course_sync_plugin.lanes.planning import plan_baseline, plan_repairs
+from course_sync_plugin.lanes.problems import Blocked, open_problems, to_retry
+from course_sync_plugin.lanes.settle import change, settle
+from course_sync_plugin.lanes.verdict import Verdict, judge
+from course_sync_plugin.lanes.wake import nudge
+from course_sync_plugin.models import Course, Envelope, Lane
+from course_sync_plugin.targets.base import Target
+
+log = logging.getLogger(__name__)
+
+
+@attrs.define
+class Delivered:
+    """What one turn in one lane came to. ``more``: its time was up and there is more to send."""
+
+    envelopes: int = 0
+    operations: int = 0
+    more: bool = False
+
+
+def deliver_lane(lane_id: int, seconds: float = 20) -> Delivered | None:
+    """Deliver what a lane has to deliver, for at most about ``seconds`` and one request.
+
+    Returns None where the lane is not due, or in other hands, or everything is stopped.
+    """
+    lane = None if toggles.is_stopped() else claim_lane(lane_id)
+    return LaneTurn(lane, seconds).run() if lane else None
+
+
+class LaneTurn:
+    """One worker's turn in a lane whose lease it holds."""
+
+    def __init__(self, lane: Lane, seconds: float):
+        self.lane = lane
+        self.blocked = Blocked()
+        self.context: Mapping[str, Any] = {}
+        self.began = time.monotonic()
+        self.seconds = seconds
+        self.done = Delivered()
+
+    def run(self) -> Delivered:
+        """Deliver until there is nothing left, the receiver has no answer, or the time is up."""
+        try:
+            self._run()
+        except leases.LeaseLost:
+            log.warning("course_sync: lane %s was taken over while it was being delivered", self.lane)
+        if self.done.envelopes or self.lane.last_error:
+            self._log()
+        return self.done
+
+    def _run(self) -> None:
+        if self.lane.attempts > len(self._schedule()):
+            error = "Workers were lost in the middle of every attempt that was left. Their log should say why."
+            self._give_back(failing=True, last_error=error)
+            return
+        try:
+            with opened_target(self.lane.target) as target:
+                self._deliver(target)
+        except leases.LeaseLost:
+            raise
+        except CourseSyncError as error:  # the target cannot even be opened: the operator has to act
+            self._give_back(failing=True, last_error=error.message)
+
+    def _deliver(self, target: Target) -> None:
+        envelope = self._begin()
+        while envelope:
+            verdict = self._send(target, envelope)
+            with transaction.atomic():
+                settle(self.lane, envelope, verdict, self.blocked)
+                if not self._goes_on(verdict):
+                    self._give_back()
+                    return
+                envelope = self._make()
+            envelope = envelope or self._begin()
+
+    def _goes_on(self, verdict: Verdict) -> bool:
+        if not (verdict.done or verdict.isolate):
+            # An operator who asked for a new start while this attempt was under way gets one.
+            nudge(Lane.objects.filter(pk=self.lane.pk, nudged=True))
+            return False
+        if not may_go_on(self.lane):
+            return False
+        self.done.more = time.monotonic() - self.began > self.seconds
+        return not self.done.more
+
+    def _begin(self) -> Envelope | None:
+        """The open envelope, or a new one; None where there is nothing to do and the lane has been given back."""
+        while True:
+            envelope = self._look()
+            if envelope or sleep(self.lane, **self._standing()):
+                return envelope
+
+    def _look(self) -> Envelope | None:
+        """Look at the lane afresh: an operator may have changed what concerns it."""
+        with transaction.atomic():
+            change(self.lane, nudged=False)
+            self.lane.refresh_from_db(fields=["end"])
+            self.blocked.reload(self.lane)
+            self.context = context_of(self.lane)
+            envelope = Envelope.objects.filter(lane=self.lane).first()
+        if envelope or self._missing_context():
+            return envelope
+        if self.lane.cursor is None:
+            plan_baseline(self.lane)
+        envelope = self._next()
+        while envelope is None and self._has_to_retry():
+            plan_repairs(self.lane)
+            self.blocked.reload(self.lane)
+            envelope = self._next()
+        return envelope
+
+    def _next(self) -> Envelope | None:
+        with transaction.atomic():
+            change(self.lane)
+            return self._make()
+
+    def _make(self) -> Envelope | None:
+        envelope = make_envelope(self.lane, self.blocked, self.context)
+        if envelope is None:  # what was passed by or parked on the way is done with
+            change(self.lane, cursor=self.lane.cursor, closing=self.lane.closing)
+        return envelope
+
+    def _has_to_retry(self) -> bool:
+        return bool(self.blocked and to_retry(open_problems(self.lane)))
+
+    def _missing_context(self) -> str:
+        """Names of values that the target requires of a course before it can take it."""
+        required = self.lane.target.options.get("requires_context", [])
+        return ", ".join(name for name in required if name not in self.context)
+
+    def _standing(self) -> dict[str, str]:
+        """What a lane that falls asleep says of itself."""
+        waiting_for = self._missing_context()
+        if waiting_for or self.blocked or self.lane.closing:
+            return {"waiting_for": waiting_for}
+        version = Course.objects.values_list("published_version", flat=True).get(pk=self.lane.course_id)
+        return {"waiting_for": "", "delivered_version": version}
+
+    def _send(self, target: Target, envelope: Envelope) -> Verdict:
+        """Send an envelope and judge what came of it. Outside any transaction."""
+        try:
+            result: Answer | CourseSyncError = target.send(as_message(envelope, self.lane.course.key))
+        except CourseSyncError as error:
+            result = error
+        except Exception as error:  # pylint: disable=broad-except  # a fault of a target's own code loses nothing
+            log.exception("course_sync: target %s raised while it was sending", self.lane.target)
+            result = TransientError(f"{type(error).__name__} in the target's own code")
+        if isinstance(result, Answer):
+            self.done.envelopes += 1
+            self.done.operations += len(envelope.operation_ids)
+        return judge(result, envelope.operation_ids, self.lane.attempts, self._schedule())
+
+    def _schedule(self) -> Sequence[float]:
+        return self.lane.target.options.get("retry_schedule", settings.COURSE_SYNC_RETRY_SCHEDULE)
+
+    def _give_back(self, **values: Any) -> None:
+        leases.release(self.lane, self.lane.lease_token, **values)
+        self.lane.last_error = values.get("last_error", self.lane.last_error)
+
+    def _log(self) -> None:
+        log.log(
+            logging.WARNING if self.lane.last_error else logging.INFO,
+            "course_sync: target=%s course=%s envelopes=%s operations=%s attempts=%s error=%s seconds=%.2f",
+            self.lane.target,
+            self.lane.course,
+            self.done.envelopes,
+            self.done.operations,
+            self.lane.attempts,
+            self.lane.last_error or None,
+            time.monotonic() - self.began,
+        )
