@@ -1,0 +1,96 @@
+"""What operators do about problems: have them planned anew, or give them up."""
+
+from __future__ import annotations
+
+import uuid
+
+import attrs
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from course_sync_plugin.exceptions import ConfigurationError, UnknownName
+from course_sync_plugin.lanes.problems import open_problems, to_retry
+from course_sync_plugin.lanes.wake import nudge
+from course_sync_plugin.models import OPEN_STATES, Lane, Problem, ProblemState
+from course_sync_plugin.upkeep.targets import get_lane, get_target
+
+
+@attrs.frozen
+class OpenProblem:
+    """A problem as operators see it."""
+
+    target: str
+    course_key: str
+    state: str
+    operation: str
+    operation_id: str
+    entity_id: str
+    reason: str
+
+
+def problems(limit: int = 50) -> list[OpenProblem]:
+    """Return open problems, the oldest first."""
+    rows = Problem.objects.filter(state__in=OPEN_STATES).select_related("operation", "lane__target", "lane__course")
+    return [
+        OpenProblem(
+            row.lane.target.name,
+            row.lane.course.key,
+            row.state,
+            row.operation.operation,
+            str(row.operation.operation_id),
+            row.operation.entity_id,
+            row.reason,
+        )
+        for row in rows.order_by("pk")[:limit]
+    ]
+
+
+def retry(name: str, course: str = "", operation: str = "") -> int:
+    """Plan failed operations of a target anew, from the entities as they are now, and release what was parked.
+
+    Failing lanes start again with all their attempts. Returns how many problems are taken up.
+    """
+    lanes = _lanes(name, course, operation)
+    with transaction.atomic():
+        _mark(ProblemState.RETRYING, lanes, operation)
+        concerned = lanes.filter(problems__state=ProblemState.RETRYING).distinct()
+        return sum(len(to_retry(open_problems(lane))) for lane in concerned)
+
+
+def skip(name: str, course: str = "", operation: str = "") -> int:
+    """Give up failed operations of a target for good, and release what was parked behind them.
+
+    Returns how many are given up.
+    """
+    lanes = _lanes(name, course, operation)
+    with transaction.atomic():
+        return _mark(ProblemState.SKIPPED, lanes, operation)
+
+
+def _mark(state: ProblemState, lanes: QuerySet[Lane], operation: str) -> int:
+    """Give failed problems a state. Lanes are written first, as their workers do it: so nobody waits in a circle."""
+    nudge(lanes)
+    failed = Problem.objects.filter(lane__in=lanes, state=ProblemState.FAILED)
+    if operation:
+        failed = failed.filter(operation__operation_id=operation)
+    return failed.update(state=state)
+
+
+def _lanes(name: str, course: str, operation: str) -> QuerySet[Lane]:
+    target = get_target(name)
+    lanes = Lane.objects.filter(pk=get_lane(target, course).pk) if course else Lane.objects.filter(target=target)
+    if not operation:
+        return lanes
+    failed = Problem.objects.filter(lane__in=lanes, state=ProblemState.FAILED)
+    ids = [problem.lane_id for problem in failed.filter(operation__operation_id=_uuid(operation))]
+    if not ids:
+        raise UnknownName(_("No failed operation {operation} there.").format(operation=operation))
+    return Lane.objects.filter(pk__in=ids)
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise ConfigurationError(_("'{text}' is no operation's id.").format(text=text)) from None
