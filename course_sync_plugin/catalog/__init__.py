@@ -1,0 +1,1 @@
+"""Catalog data back into the platform's course overviews."""

@@ -1,0 +1,57 @@
+"""Where a course's about link points, and the filter step that leads the LMS about page there."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from opaque_keys.edx.keys import CourseKey
+from openedx_filters import PipelineStep
+from openedx_filters.learning.filters import CourseAboutPageURLRequested, CourseAboutRenderStarted
+
+from course_sync_plugin.catalog import course_overviews, host
+from course_sync_plugin.catalog.configuration import cached_configuration
+
+
+def about_page_url(course_overview: Any) -> str:
+    """Return the social sharing URL, else the marketing URL, else the LMS about page of a course.
+
+    The first needs the platform's ``CUSTOM_COURSE_URLS`` and the second ``ENABLE_MKTG_SITE``, as in the platform's own
+    ``get_link_for_about_page``, unless the operator has the links ignore both. Never asks the catalog.
+    """
+    ignores_switches = cached_configuration().about_page_ignores_switches
+    social = getattr(course_overview, "social_sharing_url", None)
+    if social and (ignores_switches or (host.site_value("SOCIAL_SHARING_SETTINGS") or {}).get("CUSTOM_COURSE_URLS")):
+        return str(social)
+    marketing = getattr(course_overview, "marketing_url", None)
+    if marketing and (ignores_switches or host.feature("ENABLE_MKTG_SITE")):
+        return str(marketing)
+    return _lms_about_page(course_overview.id)
+
+
+def _lms_about_page(course_key: CourseKey) -> str:
+    """The platform lets filters change this one of the three; so do we."""
+    url = f"{host.site_value('LMS_ROOT_URL', '')}/courses/{course_key}/about"
+    filtered, _org = CourseAboutPageURLRequested.run_filter(url=url, org=course_key.org)
+    return str(filtered)
+
+
+class RedirectAboutPage(PipelineStep):
+    """A step for ``org.openedx.learning.course_about.render.started.v1``: leads the LMS about page to the about link.
+
+    ``COURSE_SYNC_REDIRECT_ABOUT_PAGE`` puts it into the pipeline.
+    """
+
+    def run_filter(self, context: dict[str, Any], template_name: str) -> dict[str, Any]:  # pylint: disable=arguments-differ
+        """Raise RedirectToPage where the course's link leads elsewhere; else leave everything as it is."""
+        key = getattr(context.get("course"), "id", None)
+        overview = course_overviews.find(key) if key else None
+        url = about_page_url(overview) if overview else ""
+        if url and not _is_about_page(url, key):
+            raise CourseAboutRenderStarted.RedirectToPage("The course has a page of its own.", redirect_to=url)
+        return {"context": context, "template_name": template_name}
+
+
+def _is_about_page(url: str, key: Any) -> bool:
+    """Tell whether a URL is the LMS about page itself: a redirect to it would never end."""
+    return unquote(urlsplit(url).path).rstrip("/") == f"/courses/{key}/about"

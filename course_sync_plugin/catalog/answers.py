@@ -1,0 +1,102 @@
+"""What an HTTP answer of the catalog means: its JSON object, or who must act."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+
+from course_sync_plugin.exceptions import ConfigurationError, RateLimited, TransientError
+
+#: Bytes of one page; 5000 runs have about 20 MB.
+LARGEST = 64 * 1024 * 1024
+#: Seconds to wait where a catalog that is busy does not say how long.
+_DEFAULT_WAIT = 60.0
+_SECONDS = re.compile(rb"available in (\d+) second")
+
+
+class Unauthorized(ConfigurationError):
+    """The catalog does not know us (401)."""
+
+
+class NoSuchPage(TransientError):
+    """The page is not there (404): the list has become shorter, or the address is wrong."""
+
+
+def read_object(response: requests.Response, seconds: float) -> dict[str, Any]:
+    """Return the JSON object of an answer that must be complete after so many seconds.
+
+    Raises Unauthorized, NoSuchPage, RateLimited, TransientError or ConfigurationError.
+    """
+    body = _body(response, seconds)
+    status = response.status_code
+    if status == 200:
+        return _parsed(body, response.headers.get("Content-Type", ""))
+    if status == 429:
+        raise RateLimited("The catalog is throttling us (429)", retry_after=_wait(response.headers, body), status=429)
+    raise _error(status)
+
+
+def _error(status: int) -> Exception:
+    table: dict[int, Callable[[], Exception]] = {
+        401: lambda: Unauthorized("The catalog does not take our credentials (401)", status=401),
+        403: lambda: ConfigurationError(
+            "The catalog refuses us (403): the service user may not read course runs", status=403
+        ),
+        404: lambda: NoSuchPage("The catalog has no such page (404); is COURSE_CATALOG_API_URL right?", status=404),
+    }
+    if status in table:
+        return table[status]()
+    if status >= 500 or status in (408, 425):
+        return TransientError(f"The catalog cannot answer now ({status})", status=status)
+    if 300 <= status < 400:
+        return ConfigurationError(
+            f"The catalog redirects us ({status}), which is not followed; is COURSE_CATALOG_API_URL right?",
+            status=status,
+        )
+    return ConfigurationError(f"The catalog refuses the request ({status})", status=status)
+
+
+def _body(response: requests.Response, seconds: float) -> bytes:
+    """Read it as it comes: one that arrives drop by drop, or never ends, is given up."""
+    ends_at = time.monotonic() + seconds
+    parts, size = [], 0
+    while part := response.raw.read1(decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            raise ConfigurationError(f"The catalog's page has more than {LARGEST >> 20} MiB; take a smaller page size")
+        if time.monotonic() > ends_at:
+            raise TransientError(f"The catalog's answer was not complete after {seconds:.0f} s")
+    return b"".join(parts)
+
+
+def _parsed(body: bytes, content_type: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        what = "a page of HTML" if "html" in content_type or body.lstrip()[:1] == b"<" else "broken JSON"
+        raise TransientError(
+            f"The catalog answered with {what}; if it stays so, look at COURSE_CATALOG_API_URL"
+        ) from error
+    if not isinstance(value, dict) or not isinstance(value.get("results"), list):
+        raise TransientError("The catalog's answer is no list of course runs; is COURSE_CATALOG_API_URL right?")
+    return value
+
+
+def _wait(headers: Mapping[str, str], body: bytes) -> float:
+    """Seconds to wait: ``Retry-After`` (a number or a date), else what Django REST framework writes in the body."""
+    said = headers.get("Retry-After", "").strip()
+    if said.isdecimal():
+        return float(said)
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        found = _SECONDS.search(body)
+        return float(found[1]) if found else _DEFAULT_WAIT

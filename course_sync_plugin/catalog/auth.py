@@ -1,0 +1,112 @@
+"""Signing in to the catalog: as the platform does inside the LMS, with OAuth2 client credentials elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import attrs
+import requests
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from edx_rest_api_client.auth import SuppliedJwtAuth
+from edx_rest_api_client.client import get_oauth_access_token
+
+from course_sync_plugin.catalog import host
+from course_sync_plugin.exceptions import ConfigurationError, TransientError
+
+#: Seconds after which the platform's JWT is made anew: one from Studio lives 300 seconds, one from the LMS an hour.
+_JWT_LIVES = 240
+#: A token is not used in its last seconds.
+_MARGIN = 30
+_NAMES = (
+    "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL",
+    "BACKEND_SERVICE_EDX_OAUTH2_KEY",
+    "BACKEND_SERVICE_EDX_OAUTH2_SECRET",
+)
+
+
+@attrs.define
+class Access:
+    """Where the catalog is and how to sign in there.
+
+    ``new_token`` returns a token and the seconds it lives; it is asked when the first request needs it and whenever
+    the token is about to expire.
+    """
+
+    base_url: str
+    signed_in_as: str
+    new_token: Callable[[], tuple[str, float]] = attrs.field(repr=False)
+    _token: str = attrs.field(default="", init=False, repr=False)
+    _until: float = attrs.field(default=0.0, init=False)
+
+    def auth(self) -> SuppliedJwtAuth:
+        """Return what signs a request. Raises TransientError or ConfigurationError where no token is to be had."""
+        if time.monotonic() >= self._until:
+            self._token, seconds = self.new_token()
+            self._until = time.monotonic() + seconds - min(_MARGIN, seconds / 2)
+        return SuppliedJwtAuth(self._token)
+
+    def renew(self) -> None:
+        """Forget the token: the catalog does not take it any more."""
+        self._until = 0.0
+
+
+def catalog_access(timeout: tuple[float, float]) -> Access:
+    """Return the access to this site's catalog. Raises ConfigurationError, naming the setting that is missing.
+
+    ``timeout``: seconds to connect and to wait for an answer when a token is asked for.
+    """
+    integration = host.catalog_integration()
+    if integration is not None and integration.enabled:
+        return _of_platform(integration)
+    return _of_client(timeout)
+
+
+def _of_platform(integration: object) -> Access:
+    try:
+        user = integration.get_service_user()  # type: ignore[attr-defined]
+    except ObjectDoesNotExist as error:
+        raise ConfigurationError(
+            f"The catalog integration's service user '{integration.service_username}' does not exist; "  # type: ignore[attr-defined]
+            "create it, or name another in the admin (Catalog integrations)"
+        ) from error
+    url = _checked(integration.get_internal_api_url())  # type: ignore[attr-defined]
+    return Access(url, f"service user {user.username}", lambda: (host.new_jwt(user), _JWT_LIVES))
+
+
+def _of_client(timeout: tuple[float, float]) -> Access:
+    provider, key, secret = (getattr(settings, name, None) or "" for name in _NAMES)
+    missing = [name for name, value in zip(_NAMES, (provider, key, secret)) if not value]
+    url = _checked(getattr(settings, "COURSE_CATALOG_API_URL", None) or "")
+    if missing:
+        raise ConfigurationError(
+            f"No way to sign in to the catalog: {', '.join(missing)} not set. Inside the LMS, the catalog integration "
+            "in the admin does it too"
+        )
+    return Access(url, f"OAuth2 client {key}", lambda: _new_token(provider, key, secret, timeout))
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ConfigurationError(
+            "COURSE_CATALOG_API_URL is not set or no address; it looks like https://discovery.example.com/api/v1"
+        )
+    return url.rstrip("/")
+
+
+def _new_token(provider: str, key: str, secret: str, timeout: tuple[float, float]) -> tuple[str, float]:
+    try:
+        token, until = get_oauth_access_token(provider, key, secret, timeout=timeout)
+    except requests.RequestException as error:
+        status = getattr(error.response, "status_code", None)
+        if status is not None and 400 <= status < 500 and status not in (408, 429):
+            raise ConfigurationError(
+                f"The LMS does not take the client credentials (status {status}); "
+                "look at BACKEND_SERVICE_EDX_OAUTH2_KEY and _SECRET"
+            ) from error
+        raise TransientError(f"No token from the LMS ({status or type(error).__name__})") from error
+    return token, (until.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,115 @@
+"""Asking the catalog for one page: signed in, with timeouts, retried within a budget, and at one host only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+import requests
+from urllib3.exceptions import HTTPError
+
+from course_sync_plugin.catalog.answers import NoSuchPage, Unauthorized, read_object
+from course_sync_plugin.catalog.auth import Access
+from course_sync_plugin.exceptions import RateLimited, TransientError
+
+log = logging.getLogger(__name__)
+
+#: Seconds between attempts where the catalog gives no answer.
+RETRIES = (1.0, 2.0, 4.0)
+#: An answer may take so many read timeouts until its last byte.
+_WHOLE_ANSWER = 4
+SECONDS_OF_AN_HOUR = 3600.0
+
+
+@attrs.define
+class Limits:
+    """What a run may take.
+
+    ``timeout``: seconds to connect and to wait for bytes. ``budget``: seconds it may wait in all.
+    ``requests``: how many it may still send this hour, None for any number.
+    """
+
+    timeout: tuple[float, float]
+    budget: float
+    requests: int | None = None
+
+
+class CatalogClient:
+    """A session with one catalog. Credentials go to its own address alone: redirects are refused, links never followed.
+
+    ``pause`` sleeps; ``failed`` is told each failure to reach the catalog.
+    """
+
+    def __init__(self, access: Access, limits: Limits, pause: Callable[[float], None], failed: Callable[[str], None]):
+        self.access = access
+        self.url = f"{access.base_url}/course_runs/"
+        self.requests = 0
+        self._limits = limits
+        self._pause = pause
+        self._failed = failed
+        self._session = requests.Session()
+
+    def __enter__(self) -> CatalogClient:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._session.close()
+
+    def get(self, query: Mapping[str, Any], keys: Iterable[str] = ()) -> dict[str, Any]:
+        """Return one answer: an object with a list of ``results``.
+
+        Raises RateLimited or TransientError where it does not come within the budget, ConfigurationError where the
+        operator must act.
+        """
+        waits = iter(RETRIES)
+        renewed = False
+        while True:
+            try:
+                return self._ask({**query, **({"keys": ",".join(keys)} if keys else {}), "exclude_utm": 1})
+            except Unauthorized as error:
+                if renewed:
+                    raise
+                renewed = True
+                self._note(error)
+                self.access.renew()
+            except NoSuchPage:
+                raise
+            except TransientError as error:
+                self._note(error)
+                self._wait(error, error.retry_after if isinstance(error, RateLimited) else next(waits, None))
+
+    def _ask(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        self._count()
+        connect, read = self._limits.timeout
+        try:
+            with self._session.get(
+                self.url,
+                params=query,
+                auth=self.access.auth(),
+                headers={"Accept": "application/json"},
+                timeout=(connect, read),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return read_object(response, read * _WHOLE_ANSWER)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            # Its name alone: the text may hold the address with what stands in it.
+            raise TransientError(f"The catalog could not be reached ({type(error).__name__})") from error
+
+    def _count(self) -> None:
+        if self._limits.requests is not None and self.requests >= self._limits.requests:
+            raise RateLimited("As many requests were sent in this hour as allowed", retry_after=SECONDS_OF_AN_HOUR)
+        self.requests += 1
+
+    def _note(self, error: Exception) -> None:
+        log.warning("course_sync: catalog: %s", error)
+        self._failed(str(error))
+
+    def _wait(self, error: TransientError, seconds: float | None) -> None:
+        """Wait within the budget, or give up with the error."""
+        if seconds is None or seconds > self._limits.budget:
+            raise error
+        self._limits.budget -= seconds
+        self._pause(seconds)

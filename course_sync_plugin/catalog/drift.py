@@ -1,0 +1,68 @@
+"""Where the catalog and Studio disagree on what Studio owns: reported with both values, never written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+from django.conf import settings
+from django.core.mail import send_mail
+from django.utils.translation import gettext as _
+
+from course_sync_plugin.catalog import course_overviews
+from course_sync_plugin.catalog.configuration import newest_configuration
+from course_sync_plugin.catalog.fields import Ownership, current_ownership
+from course_sync_plugin.catalog.values import as_moment
+from course_sync_plugin.models import CatalogRecord
+
+
+@attrs.frozen
+class Drift:
+    """One column of one course on which the sides disagree. ``since``: when that was first seen, in UTC."""
+
+    course_id: str
+    column: str
+    catalog: Any
+    here: Any
+    since: str
+
+
+def drift() -> Iterator[Drift]:
+    """Yield every disagreement as it stands now, by what the catalog last said. Two queries for each 500 courses."""
+    ownership = current_ownership(newest_configuration())
+    last = 0
+    while records := list(
+        CatalogRecord.objects.filter(pk__gt=last, refused="").order_by("pk")[: course_overviews.CHUNK]
+    ):
+        last = records[-1].pk
+        overviews = course_overviews.read(record.key for record in records)
+        for record in records:
+            if record.key in overviews:
+                yield from _of(record, overviews[record.key], ownership)
+
+
+def _of(record: CatalogRecord, overview: Mapping[str, Any], ownership: Ownership) -> Iterator[Drift]:
+    """What is seen for the first time, and what is in step again, is noted in the record."""
+    now = as_moment(datetime.now(UTC))
+    found = ownership.differing(record.values, overview)
+    since = {column: record.drift.get(column, now) for column in found}
+    if since != record.drift:
+        CatalogRecord.objects.filter(pk=record.pk).update(drift=since)
+    for column, (there, here) in found.items():
+        yield Drift(record.key, column, there, here, since[column])
+
+
+def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
+    """Send the disagreements by e-mail; return how many messages were sent, none where there is nothing to say."""
+    if not drifts:
+        return 0
+    lines = [
+        _("{course}: {column} is {there} in the catalog and {here} in Studio, since {since}").format(
+            course=one.course_id, column=one.column, there=one.catalog, here=one.here, since=one.since
+        )
+        for one in drifts
+    ]
+    subject = _("Catalog and Studio disagree on {n} values").format(n=len(drifts))
+    return send_mail(subject, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, list(addresses))

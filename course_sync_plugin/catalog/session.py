@@ -1,0 +1,96 @@
+"""The one run that reads the catalog: its lease, its record, and the checkpoint from which the next one goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from course_sync_plugin import leases
+from course_sync_plugin.catalog.client import SECONDS_OF_AN_HOUR
+from course_sync_plugin.catalog.tally import Tally
+from course_sync_plugin.exceptions import TransientError
+from course_sync_plugin.models import CatalogProgress, CatalogRun
+
+
+class AnotherRun(TransientError):
+    """Another run of update_catalog_data is under way; it is left alone."""
+
+
+class Session:
+    """A run that holds the lease. ``checkpoint`` is where the list was left, with what the walk knows; {} at first."""
+
+    def __init__(self, courses: Sequence[str] = ()):
+        self._progress, _ = CatalogProgress.objects.get_or_create(pk=CatalogProgress.ONLY)
+        token = leases.claim(CatalogProgress.objects.filter(pk=CatalogProgress.ONLY))
+        if token is None:
+            raise AnotherRun()
+        self._token = token
+        self._progress.refresh_from_db()
+        self._began = time.monotonic()
+        self._is_full = not courses
+        self._hour = self._current_hour()
+        self.run = self._unfinished() or self._new_run(courses)
+        stored = self._progress.checkpoint if self._is_full else {}
+        self.resumed = bool(stored)
+        self.checkpoint: dict[str, Any] = stored.get("walk", {})
+        self.tally = Tally.from_dict(stored["tally"]) if stored else Tally()
+
+    def requests_left(self, per_hour: int) -> int | None:
+        """Return how many requests may still be sent in this hour; None for any number."""
+        return max(0, per_hour - self._hour[1]) if per_hour else None
+
+    def save(self, walk: dict[str, Any], requests: int) -> None:
+        """Keep the checkpoint and the lease: one statement. Raises LeaseLost where another run has taken over."""
+        values: dict[str, Any] = {"hour_began_at": self._hour[0], "hour_requests": self._hour[1] + requests}
+        if self._is_full:
+            self.checkpoint = walk
+            values |= {"run": self.run, "checkpoint": {"walk": walk, "tally": self.tally.as_dict()}}
+        leases.update_held(self._progress, self._token, **values)
+
+    def keep(self) -> None:
+        """Hold the lease on while nothing is done but waiting."""
+        leases.update_held(self._progress, self._token)
+
+    def stop(self, requests: int) -> None:
+        """Give up for now; a full run is gone on with by the next one."""
+        self._release(requests)
+        self._end(CatalogRun.State.STOPPED, requests, None if self._is_full else datetime.now(UTC))
+
+    def complete(self, requests: int) -> None:
+        """End: everything was read."""
+        self._release(requests, **({"run": None, "checkpoint": {}} if self._is_full else {}))
+        self._end(CatalogRun.State.COMPLETED, requests, datetime.now(UTC))
+
+    def _end(self, state: CatalogRun.State, requests: int, ended_at: datetime | None) -> None:
+        seconds = self.run.seconds + time.monotonic() - self._began
+        values = {
+            "state": state,
+            "ended_at": ended_at,
+            "requests": self.run.requests + requests,
+            **self.tally.as_dict(),
+        }
+        CatalogRun.objects.filter(pk=self.run.pk).update(seconds=seconds, **values)
+        self.run.refresh_from_db()
+
+    def _release(self, requests: int, **values: Any) -> None:
+        hour, sent = self._hour
+        leases.release(self._progress, self._token, hour_began_at=hour, hour_requests=sent + requests, **values)
+
+    def _current_hour(self) -> tuple[datetime, int]:
+        """The hour in which requests are counted: it begins with a request and lasts sixty minutes."""
+        began = self._progress.hour_began_at
+        if began is None or datetime.now(UTC) - began > timedelta(seconds=SECONDS_OF_AN_HOUR):
+            return datetime.now(UTC), 0
+        return began, self._progress.hour_requests
+
+    def _unfinished(self) -> CatalogRun | None:
+        return self._progress.run if self._is_full else None
+
+    def _new_run(self, courses: Sequence[str]) -> CatalogRun:
+        run = CatalogRun.objects.create(began_at=datetime.now(UTC), courses=list(courses))
+        if self._is_full:
+            leases.update_held(self._progress, self._token, run=run, checkpoint={})
+            self._progress.run, self._progress.checkpoint = run, {}
+        return run

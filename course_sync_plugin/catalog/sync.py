@@ -1,0 +1,236 @@
+"""``update_catalog_data``: pages of the catalog, our table, course overviews, in an order that may end anywhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from course_sync_plugin.catalog.absorb import Absorber, Change
+from course_sync_plugin.catalog.auth import catalog_access
+from course_sync_plugin.catalog.client import CatalogClient, Limits
+from course_sync_plugin.catalog.configuration import is_on, newest_configuration
+from course_sync_plugin.catalog.fields import current_ownership
+from course_sync_plugin.catalog.paging import Page, Place, first_place, pages
+from course_sync_plugin.catalog.rows import CatalogRow, read_row
+from course_sync_plugin.catalog.session import Session
+from course_sync_plugin.catalog.survival import fill_ccx, restore_due
+from course_sync_plugin.catalog.tally import Tally
+from course_sync_plugin.exceptions import CourseSyncError
+from course_sync_plugin.leases import LeaseLost
+from course_sync_plugin.models import CatalogRecord, CatalogRun, CatalogSyncConfiguration
+
+log = logging.getLogger(__name__)
+
+#: Rows taken in at once, and the seconds after which fewer are: what a killed run has to ask for again.
+BATCH, BATCH_SECONDS = 400, 15.0
+#: How often the list is read where runs move while it is.
+PASSES = 3
+#: Keys named in one request: an address has room for so many.
+KEYS = 40
+#: Seconds between two signs of life while a run waits for the catalog.
+_NAP = 10.0
+OFF, DRY = "off", "dry run"
+
+
+@attrs.frozen
+class Options:
+    """What is asked of a run.
+
+    ``courses``: only these. ``page_size``: other than configured. ``seconds``: stop after so many, to be gone on with.
+    ``on_page`` gets how many runs were read and how many there are; ``on_change`` every column that changes.
+    """
+
+    courses: Sequence[str] = ()
+    page_size: int | None = None
+    dry_run: bool = False
+    seconds: float = float("inf")
+    on_page: Callable[[int, int | None], None] = lambda read, count: None
+    on_change: Callable[[Change], None] = lambda change: None
+
+
+@attrs.frozen
+class Result:
+    """How a run ended. ``state``: that of its record, or ``off``, or ``dry run``. ``error``: why it stopped, empty
+    where nothing is wrong. ``more``: there is more to read at once. ``missing``: courses asked for that the catalog
+    has not.
+    """
+
+    state: str
+    tally: Tally
+    seconds: float = 0
+    requests: int = 0
+    error: str = ""
+    more: bool = False
+    resumed: bool = False
+    missing: tuple[str, ...] = ()
+
+
+def update_catalog_data(options: Options) -> Result:
+    """Read the catalog and bring what it says into the course overviews; say how it went. Raises AnotherRun.
+
+    An error of the catalog is part of the result: what was read up to then is kept, and the next run goes on there.
+    """
+    configuration = newest_configuration()
+    if not is_on(configuration):
+        log.info("course_sync: catalog: switched off, nothing is done")
+        return Result(OFF, Tally())
+    session = None if options.dry_run else Session(options.courses)
+    log.info("course_sync: catalog: begin%s", " again at the checkpoint" if session and session.resumed else "")
+    result = _Update(options, configuration, session).run()
+    log.info(
+        "course_sync: catalog: %s %s pages=%s requests=%s seconds=%.1f failures=%s refused=%s %s",
+        "end" if result.state != CatalogRun.State.STOPPED else "stopped",
+        result.tally.as_dict()["counts"], result.tally.pages, result.requests, result.seconds,
+        len(result.tally.failures), dict(result.tally.refused), result.error,
+    )  # fmt: skip
+    return result
+
+
+class _Update:
+    """One run at work."""
+
+    def __init__(self, options: Options, configuration: CatalogSyncConfiguration, session: Session | None):
+        self.options = options
+        self.configuration = configuration
+        self.session = session
+        self.tally = session.tally if session else Tally()
+        self.page_size = options.page_size or configuration.page_size
+        number = session.run.pk if session else -1
+        self.absorber = Absorber(
+            number, current_ownership(configuration), self.tally, options.on_change, options.dry_run
+        )
+        self.began = time.monotonic()
+        self.client: CatalogClient | None = None
+        self.seen: set[str] = set()
+
+    def run(self) -> Result:
+        error, done = "", False
+        try:
+            done = self._read()
+        except LeaseLost:
+            raise
+        except CourseSyncError as problem:
+            error = problem.message
+            self.tally.failed(error)
+            log.error("course_sync: catalog: %s", error)
+        finally:
+            self._end(done)
+        return self._result(error, done)
+
+    def _read(self) -> bool:
+        """Read everything there is to read; False where the time is up before. Raises what the client raises."""
+        if not self.options.dry_run:
+            restore_due()
+        with self._client() as self.client:
+            done = self._read_courses(self.client) if self.options.courses else self._read_all(self.client)
+        if done:
+            parents = frozenset(self.options.courses)
+            filled = fill_ccx(self.absorber.ownership, self.options.on_change, self.options.dry_run, parents)
+            self.tally.counts["ccx_filled"] += filled
+        return done
+
+    def _client(self) -> CatalogClient:
+        configured = self.configuration
+        timeout = (configured.connect_timeout, configured.read_timeout)
+        allowed = self.session.requests_left(configured.requests_per_hour) if self.session else None
+        limits = Limits(timeout, configured.wait_budget, allowed)
+        return CatalogClient(catalog_access(timeout), limits, self._pause, self.tally.failed)
+
+    def _read_courses(self, client: CatalogClient) -> bool:
+        for start in range(0, len(self.options.courses), KEYS):
+            keys = self.options.courses[start : start + KEYS]
+            answer = client.get(Place("page", 1, len(keys)).query(), keys)
+            self.tally.pages += 1
+            rows = [row for row in map(read_row, answer["results"]) if row.key in keys]
+            self.seen.update(row.key for row in rows)
+            self.absorber.absorb(rows)
+            self._save({})
+        return True
+
+    def _read_all(self, client: CatalogClient) -> bool:
+        walk = dict(self.session.checkpoint) if self.session else {}
+        while True:
+            place = Place(**walk["place"]) if walk.get("place") else first_place(self.page_size)
+            if not self._pass(pages(client, place), walk):
+                return False
+            unseen = self._unseen(walk)
+            passes = walk.get("passes", 1)
+            if not unseen or passes == PASSES:
+                self.tally.counts["unseen"] = unseen
+                return True
+            log.info("course_sync: catalog: runs moved while they were read; reading again")
+            walk = {"passes": passes + 1}
+
+    def _pass(self, list_of_pages: Iterator[Page], walk: dict[str, Any]) -> bool:
+        """Take in the pages to the end of the list; False where the time is up before."""
+        rows: list[CatalogRow] = []
+        since = time.monotonic()
+        try:
+            for page in list_of_pages:
+                self.tally.pages += 1
+                rows.extend(map(read_row, page.rows))
+                walk["place"] = attrs.asdict(page.next) if page.next else None
+                walk["count"] = page.count if page.count is not None else walk.get("count")
+                walk["moved"] = walk.get("moved", False) or page.moved
+                self.options.on_page(self.tally.counts["retrieved"] + len(rows), page.count)
+                if len(rows) >= BATCH or time.monotonic() - since > BATCH_SECONDS:
+                    self._flush(rows, walk)
+                    rows, since = [], time.monotonic()
+                    if page.next and time.monotonic() - self.began > self.options.seconds:
+                        return False
+        finally:
+            self._flush(rows, walk)
+        return True
+
+    def _flush(self, rows: list[CatalogRow], walk: dict[str, Any]) -> None:
+        if rows:
+            self.absorber.absorb(rows)
+            self._save(walk)
+
+    def _unseen(self, walk: dict[str, Any]) -> int:
+        """How many runs slipped past while others moved: those the catalog counts and we have not seen, at least one
+        where some were taken away.
+        """
+        if not self.session:
+            return 0
+        without_key = self.tally.refused["no key"] + self.tally.refused["not an object"]
+        seen = CatalogRecord.objects.filter(seen_at__gte=self.session.run.began_at).count() + without_key
+        missing = max(0, (walk.get("count") or 0) - seen)
+        return missing or int(walk.get("moved", False))
+
+    def _save(self, walk: dict[str, Any]) -> None:
+        if self.session and self.client:
+            self.session.save(walk, self.client.requests)
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep, and hold the lease meanwhile."""
+        ends_at = time.monotonic() + seconds
+        while (left := ends_at - time.monotonic()) > 0:
+            time.sleep(min(left, _NAP))
+            if self.session:
+                self.session.keep()
+
+    def _end(self, done: bool) -> None:
+        requests = self.client.requests if self.client else 0
+        if self.session and done:
+            self.session.complete(requests)
+        elif self.session:
+            self.session.stop(requests)
+
+    def _result(self, error: str, done: bool) -> Result:
+        state = DRY if self.session is None else str(self.session.run.state)
+        missing = tuple(sorted(set(self.options.courses) - self.seen)) if done else ()
+        return Result(
+            state,
+            self.tally,
+            time.monotonic() - self.began,
+            self.client.requests if self.client else 0,
+            error,
+            more=not done and not error,
+            resumed=bool(self.session and self.session.resumed),
+            missing=missing,
+        )

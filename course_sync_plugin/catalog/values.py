@@ -1,0 +1,98 @@
+"""Reading single values as course-discovery writes them. Each raises ValueError, saying why, where one is not valid."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+#: The longest URL that browsers, proxies and mail programs agree on.
+URL_LENGTH = 2048
+#: Nothing of this has a place in a URL: quotes and angle brackets would leave an attribute or a tag, and what lies
+#: beyond the basic plane does not fit into the columns of older sites (utf8mb3).
+_NOT_IN_URLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\"`\\\ud800-\udfff\U00010000-\U0010ffff]")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
+
+
+def read_url(raw: Any) -> str | None:
+    """Return an ``http`` or ``https`` URL without white space around it; None where there is none."""
+    if not isinstance(raw, str):
+        raise ValueError("not a text")
+    url = raw.strip()
+    if not url:
+        return None
+    if len(url) > URL_LENGTH:
+        raise ValueError("too long")
+    if _NOT_IN_URLS.search(url):
+        raise ValueError("forbidden characters")
+    return _checked(url)
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        has_credentials = parts.username is not None or parts.password is not None
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError("not a URL") from error
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("not http or https")
+    if not parts.hostname:
+        raise ValueError("no host")
+    if has_credentials:
+        raise ValueError("credentials in it")
+    return url
+
+
+def read_flag(raw: Any) -> bool:
+    """Return a boolean as it is; ``"false"`` is none."""
+    if not isinstance(raw, bool):
+        raise ValueError("not true or false")
+    return raw
+
+
+def read_language(raw: Any) -> str | None:
+    """Return a language tag in lower case with hyphens: ``en-us``, ``zh-cmn``."""
+    if not isinstance(raw, str):
+        raise ValueError("not a text")
+    code = raw.strip().lower().replace("_", "-")
+    if code and not _LANGUAGE.fullmatch(code):
+        raise ValueError("not a language")
+    return code or None
+
+
+def read_moment(raw: Any) -> str | None:
+    """Return a date and time in UTC, to the second, as ``2026-02-02T00:00:00Z``."""
+    if not isinstance(raw, str):
+        raise ValueError("not a text")
+    return _parsed_moment(raw.strip())
+
+
+@lru_cache(maxsize=1024)
+def _parsed_moment(text: str) -> str | None:
+    """Many courses share their dates."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("not a date") from error
+    return as_moment(moment)
+
+
+@lru_cache(maxsize=1024)
+def as_moment(moment: datetime) -> str:
+    """Write a date and time in UTC, to the second; one without time zone is UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def read_pacing(raw: Any) -> bool | None:
+    """Return whether a run is self-paced."""
+    if raw == "":
+        return None
+    if raw not in ("self_paced", "instructor_paced"):
+        raise ValueError("not a pacing")
+    return bool(raw == "self_paced")
