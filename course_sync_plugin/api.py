@@ -1,0 +1,81 @@
+"""The public Python API (OEP-49): the only door for tasks, commands, REST and admin."""
+
+from __future__ import annotations
+
+from course_sync_plugin.catalog.about_link import about_page_url
+from course_sync_plugin.catalog.absorb import Change as CatalogChange
+from course_sync_plugin.catalog.check import check_catalog
+from course_sync_plugin.catalog.drift import drift, notify_of_drift
+from course_sync_plugin.catalog.survival import note_created as note_overview_created
+from course_sync_plugin.catalog.survival import restore as restore_catalog_columns
+from course_sync_plugin.catalog.survival import restore_due as restore_due_catalog_columns
+from course_sync_plugin.catalog.sync import Options as CatalogOptions
+from course_sync_plugin.catalog.sync import Result as CatalogResult
+from course_sync_plugin.catalog.sync import update_catalog_data
+from course_sync_plugin.due import marked_courses, sync_marked
+from course_sync_plugin.lanes.claim import due_lane_ids
+from course_sync_plugin.lanes.deliver import deliver_lane
+from course_sync_plugin.sweep import sweep
+from course_sync_plugin.sync import Outcome, SyncResult, sync_course
+from course_sync_plugin.toggles import is_stopped
+from course_sync_plugin.upkeep.backfill import backfill, courses_to_fill, known_course
+from course_sync_plugin.upkeep.delivery import LanePool, deliver_due, deliver_until_empty
+from course_sync_plugin.upkeep.holding import HeldPlan, approve, held_plans
+from course_sync_plugin.upkeep.mending import OpenProblem, problems, retry, skip
+from course_sync_plugin.upkeep.planning import SyncPlan, plan_sync
+from course_sync_plugin.upkeep.status import status
+from course_sync_plugin.upkeep.targets import (
+    add_target,
+    pause,
+    remove_target,
+    resume,
+    rotate_secret,
+    set_context,
+    test_target,
+)
+
+__all__ = [
+    "CatalogChange",
+    "CatalogOptions",
+    "CatalogResult",
+    "HeldPlan",
+    "LanePool",
+    "OpenProblem",
+    "Outcome",
+    "SyncPlan",
+    "SyncResult",
+    "about_page_url",
+    "add_target",
+    "approve",
+    "backfill",
+    "check_catalog",
+    "courses_to_fill",
+    "deliver_due",
+    "deliver_lane",
+    "deliver_until_empty",
+    "drift",
+    "due_lane_ids",
+    "held_plans",
+    "is_stopped",
+    "known_course",
+    "marked_courses",
+    "note_overview_created",
+    "notify_of_drift",
+    "pause",
+    "plan_sync",
+    "problems",
+    "remove_target",
+    "restore_catalog_columns",
+    "restore_due_catalog_columns",
+    "resume",
+    "retry",
+    "rotate_secret",
+    "set_context",
+    "skip",
+    "status",
+    "sweep",
+    "sync_course",
+    "sync_marked",
+    "test_target",
+    "update_catalog_data",
+]

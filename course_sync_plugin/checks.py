@@ -1,0 +1,139 @@
+"""Django system checks: wrong settings are told at start, each by its name and with the way out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.utils.module_loading import import_string
+
+from course_sync_plugin.exceptions import ConfigurationError
+from course_sync_plugin.targets.private_addresses import AllowedHosts
+
+_SECONDS_ABOVE_ZERO = ("COURSE_SYNC_MAX_WAIT_SECONDS", "COURSE_SYNC_LEASE_SECONDS")
+_WHOLE_ABOVE_ZERO = ("COURSE_SYNC_ENVELOPE_OPERATIONS", "COURSE_SYNC_ENVELOPE_BYTES")
+_NOT_NEGATIVE = ("COURSE_SYNC_QUIET_SECONDS", "COURSE_SYNC_MASS_DELETE_PERCENT", "COURSE_SYNC_MASS_DELETE_COUNT")
+_MAKE_A_KEY = 'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+
+
+@register("course_sync")
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Check every setting of the plugin."""
+    wrong = [*_numbers()]
+    periods = () if wrong else _periods()
+    return [*wrong, *periods, *_schedule(), *_secret_keys(), *_hosts(), *_queue(), *_source(), *_redirect()]
+
+
+def _numbers() -> Iterator[CheckMessage]:
+    for name in (*_SECONDS_ABOVE_ZERO, *_WHOLE_ABOVE_ZERO, *_NOT_NEGATIVE):
+        value = getattr(settings, name)
+        right = _is_number(value) and (value > 0 or (name in _NOT_NEGATIVE and value == 0))
+        if not right or (name in _WHOLE_ABOVE_ZERO and not isinstance(value, int)):
+            kind = "whole number" if name in _WHOLE_ABOVE_ZERO else "number"
+            least = "0 or more" if name in _NOT_NEGATIVE else "above 0"
+            yield Error(f"{name} is {value!r}.", hint=f"It must be a {kind} {least}.", id="course_sync.E001")
+
+
+def _periods() -> Iterator[CheckMessage]:
+    if settings.COURSE_SYNC_LEASE_SECONDS < 10:
+        yield Warning(
+            f"COURSE_SYNC_LEASE_SECONDS is {settings.COURSE_SYNC_LEASE_SECONDS}.",
+            hint="A receiver has half of it to answer; 10 seconds are the least that makes sense.",
+            id="course_sync.W001",
+        )
+    if settings.COURSE_SYNC_QUIET_SECONDS > settings.COURSE_SYNC_MAX_WAIT_SECONDS:
+        yield Warning(
+            "COURSE_SYNC_QUIET_SECONDS is more than COURSE_SYNC_MAX_WAIT_SECONDS.",
+            hint="A course is synced after the latter, quiet or not.",
+            id="course_sync.W003",
+        )
+
+
+def _schedule() -> Iterator[CheckMessage]:
+    schedule = settings.COURSE_SYNC_RETRY_SCHEDULE
+    if not isinstance(schedule, (list, tuple)) or not all(_is_number(wait) and wait >= 0 for wait in schedule):
+        yield Error(
+            "COURSE_SYNC_RETRY_SCHEDULE is not a list of seconds.",
+            hint="For example [5, 300, 1800]: three waits, four attempts.",
+            id="course_sync.E002",
+        )
+
+
+def _secret_keys() -> Iterator[CheckMessage]:
+    keys = settings.COURSE_SYNC_SECRET_KEYS
+    if not keys:
+        text = "COURSE_SYNC_SECRET_KEYS is empty: no target with a secret can be added."
+        yield Warning(text, hint=_MAKE_A_KEY, id="course_sync.W002")
+    elif not isinstance(keys, (list, tuple)):
+        yield _no_list("COURSE_SYNC_SECRET_KEYS")
+    else:
+        for at, key in enumerate(keys, 1):
+            if not _is_key(key):
+                text = f"Key {at} of COURSE_SYNC_SECRET_KEYS is no Fernet key."
+                yield Error(text, hint=_MAKE_A_KEY, id="course_sync.E003")
+
+
+def _hosts() -> Iterator[CheckMessage]:
+    hosts = settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS
+    if not isinstance(hosts, (list, tuple)):
+        yield _no_list("COURSE_SYNC_ALLOWED_PRIVATE_HOSTS")
+        return
+    for host in hosts:
+        try:
+            AllowedHosts.parse([host if isinstance(host, str) else ""])
+        except ConfigurationError:
+            yield Error(
+                f"{host!r} in COURSE_SYNC_ALLOWED_PRIVATE_HOSTS is neither a host's name nor a network.",
+                hint="Write a host's name, an address, or a network such as 10.0.0.0/8.",
+                id="course_sync.E005",
+            )
+
+
+def _queue() -> Iterator[CheckMessage]:
+    queue = settings.COURSE_SYNC_CELERY_QUEUE
+    if queue is not None and not (isinstance(queue, str) and queue):
+        yield Error(
+            f"COURSE_SYNC_CELERY_QUEUE is {queue!r}.",
+            hint="It must be a queue's name, or None for the host's default queue.",
+            id="course_sync.E006",
+        )
+
+
+def _source() -> Iterator[CheckMessage]:
+    source = settings.COURSE_SYNC_SOURCE
+    try:
+        import_string(source)
+    except (ImportError, AttributeError) as error:
+        yield Error(
+            f"COURSE_SYNC_SOURCE is {source!r}, which cannot be imported: {error}",
+            hint="It must be the dotted path of a class (course_sync_plugin.structure.source.Source).",
+            id="course_sync.E007",
+        )
+
+
+def _redirect() -> Iterator[CheckMessage]:
+    redirect = settings.COURSE_SYNC_REDIRECT_ABOUT_PAGE
+    if not isinstance(redirect, bool):
+        yield Error(
+            f"COURSE_SYNC_REDIRECT_ABOUT_PAGE is {redirect!r}.", hint="It must be True or False.", id="course_sync.E008"
+        )
+
+
+def _no_list(name: str) -> CheckMessage:
+    return Error(f"{name} is no list.", hint="Write a list, however short: ['…'].", id="course_sync.E004")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_key(key: Any) -> bool:
+    try:
+        Fernet(key)
+    except (ValueError, TypeError):
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""What a subcommand is, and how it talks to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TextIO
+
+import attrs
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from course_sync_plugin import api
+
+#: Exit status: did its round; could not do it; wrong usage is argparse's 2.
+DONE, FAILED = 0, 1
+
+
+@attrs.frozen
+class Output:
+    """Where a subcommand writes: for people, or as one JSON value for programs."""
+
+    stream: TextIO
+    as_json: bool = False
+
+    def line(self, text: str = "") -> None:
+        """Write a line for people."""
+        if not self.as_json:
+            self.stream.write(f"{text}\n")
+
+    def value(self, value: Any) -> None:
+        """Write the result for programs."""
+        if self.as_json:
+            self.stream.write(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Write rows for people, in columns; a line saying so where there are none."""
+        texts = [[str(cell) for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(head, *texts)]
+        for row in [head, *texts] if texts else []:
+            self.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        if not texts:
+            self.line(_("  none"))
+
+    def progress(self, items: Sequence[Any], unit: str) -> Iterator[Any]:
+        """Go through items with a progress bar, on a terminal."""
+        return iter(tqdm(items, unit=unit, disable=None if not self.as_json else True, leave=False))
+
+
+def amount(text: str) -> float:
+    """Read a number of seconds or hours: 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < math.inf:
+        raise ArgumentTypeError(_("'{text}' is no number of 0 or more").format(text=text))
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number of 1 or more."""
+    if not text.isdecimal() or not int(text):
+        raise ArgumentTypeError(_("'{text}' is no whole number of 1 or more").format(text=text))
+    return int(text)
+
+
+def tell_if_stopped(out: Output) -> None:
+    """Say that nothing is synced or delivered while the switch is on, or an operator would look for other causes."""
+    if api.is_stopped():
+        out.line(_("Everything is stopped by the switch course_sync.stopped; what is published waits."))
+
+
+@attrs.frozen
+class Subcommand:
+    """One subcommand: ``handle`` gets its options and returns the exit status.
+
+    ``wakes``: it makes something due that Celery workers are told of, where there are any.
+    """
+
+    name: str
+    help: str
+    example: str
+    handle: Callable[[dict[str, Any], Output], int]
+    arguments: Callable[[ArgumentParser], None] = lambda parser: None
+    has_json: bool = False
+    wakes: bool = False

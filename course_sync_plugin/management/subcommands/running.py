@@ -1,0 +1,123 @@
+"""run, deliver, sweep: the machinery."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import Error, close_old_connections
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from course_sync_plugin import api
+from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand, amount, count, tell_if_stopped
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the database, and between two sweeps.
+INTERVAL, SWEEP_INTERVAL = 1.0, 60.0
+#: Lanes delivered at the same time.
+WORKERS = 4
+
+
+def _run_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--workers", type=count, default=WORKERS, help=_("lanes delivered at the same time"))
+    parser.add_argument("--interval", type=amount, default=INTERVAL, help=_("seconds between two rounds"))
+    parser.add_argument("--seconds", type=amount, help=_("end after so many seconds (default: run until stopped)"))
+
+
+def _run(options: dict[str, Any], out: Output) -> int:
+    """Syncs, lanes and sweep in one loop, until SIGTERM or SIGINT; what is under way is finished."""
+    out.line(_("course_sync is running; stop it with Ctrl-C."))
+    tell_if_stopped(out)
+    out.stream.flush()  # whoever supervises it reads a pipe
+    with _stop_on_signal() as stop:
+        _loop(options, stop)
+    return DONE
+
+
+def _loop(options: dict[str, Any], stop: threading.Event) -> None:
+    lanes = api.LanePool(options["workers"])
+    ends_at = time.monotonic() + options["seconds"] if options["seconds"] is not None else float("inf")
+    sweeps_at = 0.0
+    while not stop.is_set() and time.monotonic() < ends_at:
+        close_old_connections()
+        if time.monotonic() >= sweeps_at:
+            _guarded(api.sweep)
+            sweeps_at = time.monotonic() + SWEEP_INTERVAL
+        _guarded(api.sync_marked)
+        _guarded(api.restore_due_catalog_columns)
+        _guarded(lanes.deliver_due)
+        stop.wait(options["interval"])
+    lanes.close()
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """Yield an event that the usual signals set."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _guarded(step: Any) -> None:
+    """Carry out one step; whatever goes wrong in it must not end the process that mends everything."""
+    try:
+        step()
+    except Error as error:
+        log.warning("course_sync: %s failed (%s); the next round tries again", step.__name__, type(error).__name__)
+    except Exception:
+        log.exception("course_sync: %s failed; the next round tries again", step.__name__)
+
+
+def _deliver_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--until-empty", action="store_true", help=_("go on until no lane is due any more"))
+
+
+def _deliver(options: dict[str, Any], out: Output) -> int:
+    tell_if_stopped(out)
+    done = api.deliver_until_empty() if options["until_empty"] else api.deliver_due()
+    out.line(
+        _("{operations} operations in {envelopes} envelopes, {lanes} lanes").format(
+            operations=done.operations, envelopes=done.envelopes, lanes=done.lanes
+        )
+    )
+    out.value({"lanes": done.lanes, "envelopes": done.envelopes, "operations": done.operations})
+    return DONE
+
+
+def _sweep(options: dict[str, Any], out: Output) -> int:
+    tell_if_stopped(out)
+    swept = api.sweep()
+    out.line(_("{n} publishes were missed and are due now").format(n=len(swept.missed)))
+    for course in swept.missed:
+        out.line(f"  {course}")
+    out.line(_("{n} courses were never recorded; 'backfill' fills them").format(n=len(swept.unknown)))
+    out.line(_("{n} lanes had been forgotten and are due now").format(n=swept.lanes))
+    out.value({"missed": swept.missed, "unknown": swept.unknown, "lanes": swept.lanes})
+    return DONE
+
+
+RUN = Subcommand(
+    "run", gettext_lazy("sync, deliver and sweep in one loop: the process that keeps everything going"),
+    "run --workers 8", _run, _run_arguments,
+)  # fmt: skip
+DELIVER = Subcommand(
+    "deliver", gettext_lazy("deliver what is due now"), "deliver --until-empty", _deliver, _deliver_arguments,
+    has_json=True,
+)  # fmt: skip
+SWEEP = Subcommand(
+    "sweep", gettext_lazy("find publishes and lanes that were missed, and make them due"), "sweep --json", _sweep,
+    has_json=True,
+    wakes=True,
+)  # fmt: skip

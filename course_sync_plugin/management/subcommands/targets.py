@@ -1,0 +1,162 @@
+"""add-target, targets, test, set-context, pause, resume, rotate-secret, remove-target."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+import attrs
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from course_sync_plugin import api
+from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, amount
+from course_sync_plugin.management.subcommands.standing import show_targets
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name")
+    parser.add_argument("--backend", default="webhook")
+    parser.add_argument("--url", default="")
+    parser.add_argument("--secret", default="", help=_("whsec_…; without it one is made and shown once"))
+    parser.add_argument(
+        "--org", nargs="+", action="extend", default=[], help=_("courses of these organisations (default: all)")
+    )
+    parser.add_argument(
+        "--course", metavar="KEY", nargs="+", action="extend", default=[], help=_("these courses (default: all)")
+    )
+    parser.add_argument(
+        "--entity-type", nargs="+", action="extend", default=[], help=_("course, section, … (default: all)")
+    )
+    parser.add_argument(
+        "--option", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help=_("such as retry_schedule=1,5")
+    )
+
+
+def _add(options: dict[str, Any], out: Output) -> int:
+    added = api.add_target(
+        options["name"],
+        backend=options["backend"],
+        url=options["url"],
+        secret=options["secret"],
+        orgs=options["org"],
+        courses=options["course"],
+        entity_types=options["entity_type"],
+        options=options["option"],
+    )
+    out.line(_("Target {name} is added; {n} known courses will be sent.").format(name=added.name, n=added.courses))
+    if not options["secret"]:
+        out.line(_("Its secret, shown this once: {secret}").format(secret=added.secret))
+    shown = {} if options["secret"] else {"secret": added.secret}
+    out.value({"name": added.name, "courses": added.courses, **shown})
+    return DONE
+
+
+def _name(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="TARGET")
+
+
+def _name_and_course(parser: ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("--course", metavar="KEY", default="", help=_("its lane through this course alone"))
+
+
+def _targets(options: dict[str, Any], out: Output) -> int:
+    targets = api.status()["targets"]
+    show_targets(targets, out)
+    out.value(targets)
+    return DONE
+
+
+def _test(options: dict[str, Any], out: Output) -> int:
+    report = api.test_target(options["name"])
+    out.line(report.explanation)
+    out.value(attrs.asdict(report))
+    return DONE if report.ok else FAILED
+
+
+def _context_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("course", metavar="COURSE")
+    parser.add_argument("name", metavar="TARGET")
+    parser.add_argument("values", metavar="KEY=VALUE", nargs="+", help=_("KEY= takes a value away"))
+
+
+def _set_context(options: dict[str, Any], out: Output) -> int:
+    values = api.set_context(options["course"], options["name"], options["values"])
+    out.table((_("key"), _("value")), values.items())
+    out.value(dict(values))
+    return DONE
+
+
+def _pause(options: dict[str, Any], out: Output) -> int:
+    api.pause(options["name"], options["course"])
+    out.line(_("Paused; what comes meanwhile waits."))
+    return DONE
+
+
+def _resume(options: dict[str, Any], out: Output) -> int:
+    name = options["name"]
+    resumed = api.resume(name, options["course"])
+    out.line(_("{n} lanes go on.").format(n=resumed.lanes))
+    if resumed.held_back:
+        out.line(_("Target {name} itself is paused or disabled: 'resume {name}' lets it go on.").format(name=name))
+    if resumed.paused:
+        out.line(
+            _("{n} lanes stay paused, each by itself: 'resume {name} --course KEY'.").format(
+                n=resumed.paused, name=name
+            )
+        )
+    return DONE
+
+
+def _rotate(options: dict[str, Any], out: Output) -> int:
+    hours = options["hours"]
+    secret = api.rotate_secret(options["name"], hours)
+    out.line(_("The new secret, shown this once: {secret}").format(secret=secret))
+    if hours:
+        out.line(_("For {n:g} hours messages carry both signatures.").format(n=hours))
+    out.value({"secret": secret})
+    return DONE
+
+
+def _rotate_arguments(parser: ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("--hours", type=amount, default=24, help=_("how long the old secret still signs"))
+
+
+def _remove(options: dict[str, Any], out: Output) -> int:
+    api.remove_target(options["name"])
+    out.line(_("Target {name} is removed; the journal stays.").format(name=options["name"]))
+    return DONE
+
+
+ADD_TARGET = Subcommand(
+    "add-target", gettext_lazy("add a system that receives operations"),
+    "add-target crm --url https://crm.example.org/hooks/courses --org OrgX --option retry_schedule=1,1,5",
+    _add, _add_arguments, has_json=True,
+    wakes=True,
+)  # fmt: skip
+TARGETS = Subcommand("targets", gettext_lazy("list the targets"), "targets --json", _targets, has_json=True)
+TEST = Subcommand(
+    "test", gettext_lazy("send a signed test message and explain what came back"), "test crm", _test, _name,
+    has_json=True,
+)  # fmt: skip
+SET_CONTEXT = Subcommand(
+    "set-context", gettext_lazy("set what a target must know of a course"),
+    "set-context course-v1:Org+Course+Run crm exam_level=A2 academic_class=7b", _set_context, _context_arguments,
+    has_json=True,
+    wakes=True,
+)  # fmt: skip
+PAUSE = Subcommand("pause", gettext_lazy("hold back a target or a lane"), "pause crm", _pause, _name_and_course)
+RESUME = Subcommand(
+    "resume", gettext_lazy("let a paused, disabled or failing target or lane go on"), "resume crm", _resume,
+    _name_and_course,
+    wakes=True,
+)  # fmt: skip
+ROTATE_SECRET = Subcommand(
+    "rotate-secret", gettext_lazy("give a target a new secret; the old one signs too for a while"),
+    "rotate-secret crm --hours 48", _rotate, _rotate_arguments, has_json=True,
+)  # fmt: skip
+REMOVE_TARGET = Subcommand(
+    "remove-target", gettext_lazy("remove a target with its lanes and problems"), "remove-target crm", _remove, _name
+)

@@ -1,0 +1,99 @@
+"""Host signals in; note and leave. One INSERT in a savepoint; nothing raises, nothing waits, nothing reads a course."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+from django.db.models.signals import post_save
+
+from course_sync_plugin import api
+from course_sync_plugin.keys import course_id, is_course_run
+from course_sync_plugin.models import Marker
+from course_sync_plugin.saved_overviews import SavedOverviews
+from course_sync_plugin.tasks import wake_restore, wake_sync
+from course_sync_plugin.wakeup import Waker
+
+log = logging.getLogger(__name__)
+waker = Waker(wake_sync, rest=lambda: settings.COURSE_SYNC_QUIET_SECONDS)
+saved_overviews = SavedOverviews(wake_restore, rest=lambda: settings.COURSE_SYNC_QUIET_SECONDS)
+atexit.register(waker.finish)
+atexit.register(saved_overviews.finish)
+
+
+def on_course_published(sender: Any, course_key: Any, **kwargs: Any) -> None:
+    """Note that a course was published (``xmodule.modulestore.django.COURSE_PUBLISHED``).
+
+    A plain function with a stable name, so that ``simulate_publish --receivers`` can select it.
+    """
+    note(course_key)
+
+
+def on_course_deleted(sender: Any, course_key: Any, **kwargs: Any) -> None:
+    """Note that a course was deleted (``COURSE_DELETED``); what it was stands in our own tables."""
+    note(course_key)
+
+
+def on_rerun_state_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Note a rerun that succeeded. Every release saves this row; COURSE_RERUN_COMPLETED only newer ones send."""
+    if instance.state == "succeeded":
+        note(instance.course_key)
+
+
+def on_overview_saved(sender: Any, instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    """Have the catalog columns of an overview looked at once it is committed: the saved row may not have them.
+
+    One that is made also leaves a note in our own table, for the case that no wake-up comes through. Raises nothing.
+    """
+    if raw:
+        return
+    key = str(instance.id)
+    try:
+        if created:
+            with transaction.atomic():
+                api.note_overview_created(key)
+        transaction.on_commit(lambda: saved_overviews.add(key), robust=True)
+    except Exception:  # pylint: disable=broad-except  # the save is the platform's, whatever happens to us
+        log.exception("course_sync: the new overview of %s was not noted; the next catalog run will mend it", key)
+
+
+def note(course_key: Any) -> None:
+    """Put a marker for a course run and wake the sync once it is committed. Raises nothing."""
+    if not is_course_run(course_key):
+        return
+    try:
+        with transaction.atomic():
+            Marker.put(course_id(course_key))
+        transaction.on_commit(waker.request, robust=True)
+    except Exception:  # pylint: disable=broad-except  # the publish is the author's, whatever happens to us
+        log.exception("course_sync: the publish of %s was not noted; the sweep will find it by its version", course_key)
+
+
+def connect() -> None:
+    """Connect to the signals that this host has; one that a release lacks is no reason not to start."""
+    _connect("COURSE_PUBLISHED", on_course_published)
+    _connect("COURSE_DELETED", on_course_deleted)
+    if "course_overviews" in apps.app_configs:
+        model = apps.get_model("course_overviews", "CourseOverview")
+        post_save.connect(on_overview_saved, sender=model, dispatch_uid="course_sync_plugin.overview")
+    if apps.is_installed("common.djangoapps.course_action_state"):
+        model = apps.get_model("course_action_state", "CourseRerunState")
+        post_save.connect(on_rerun_state_saved, sender=model, dispatch_uid="course_sync_plugin.rerun")
+
+
+def _connect(name: str, receiver: Any) -> None:
+    """Connect a receiver to a signal of the modulestore. Never by sender: the platform sends several."""
+    try:
+        signal = getattr(import_module("xmodule.modulestore.django"), name)
+    except ImportError:
+        log.info("course_sync: this host is no edx-platform and sends no %s", name)
+        return
+    except AttributeError:
+        log.warning("course_sync: this host has no signal %s; the sweep finds by its version what it would tell", name)
+        return
+    signal.connect(receiver, dispatch_uid=f"course_sync_plugin.{receiver.__name__}")
