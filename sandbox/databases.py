@@ -1,0 +1,18 @@
+"""What ``DATABASE_URL`` names, as Django wants it."""
+
+from typing import Any
+
+import dj_database_url
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return the settings of a database: SQLite, MariaDB, MySQL or PostgreSQL."""
+    settings: dict[str, Any] = dict(dj_database_url.parse(url))
+    if settings["ENGINE"] == "django.db.backends.sqlite3":
+        # Several processes share the file: wait for a lock instead of failing. Tests run in memory, and it has to be
+        # said, since pytest-django knows SQLite by the name of Django's own engine.
+        settings |= {"ENGINE": "sandbox.sqlite_immediate", "OPTIONS": {"timeout": 30}, "TEST": {"NAME": ":memory:"}}
+    if settings["ENGINE"] == "django.db.backends.mysql":
+        # As the platform has it; Django 4.2 by itself speaks an UTF-8 of three bytes at most.
+        settings["OPTIONS"] = {"charset": "utf8mb4", **settings.get("OPTIONS", {})}
+    return settings

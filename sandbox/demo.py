@@ -1,0 +1,133 @@
+"""``make demo``: the main job on one machine, without services.
+
+Publishes a course and then its edited revision, shows what was recorded, delivers it to a receiver over HTTP, and
+compares the receiver's replica with the course.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+SAMPLE = Path(__file__).parent / "sample"
+TARGET = "demo-receiver"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; return 0 where the receiver ends in step with the course, else 1."""
+    options = _options(arguments)
+    sys.stdout.reconfigure(errors="replace")  # titles on a terminal that knows no Unicode
+    with tempfile.TemporaryDirectory(prefix="course-sync-demo-") as folder:
+        _set_up(folder)
+        from course_sync_plugin.exceptions import CourseSyncError
+        from course_sync_plugin.testing.receiver import Receiver
+
+        try:
+            with Receiver() as receiver:
+                return 0 if Demo(receiver).run(options.old, options.new) else 1
+        except CourseSyncError as error:
+            print(f"The demo stopped: {error.message}", file=sys.stderr)
+            return 1
+
+
+class Demo:
+    """The course's way from a publish to the receiver."""
+
+    def __init__(self, receiver):
+        self.receiver = receiver
+
+    def run(self, old: str, new: str) -> bool:
+        """Publish both revisions and deliver each; tell whether the receiver is in step at the end."""
+        from course_sync_plugin import api
+        from course_sync_plugin.diff.table import as_table
+        from course_sync_plugin.structure.olx import read_olx
+        from course_sync_plugin.structure.retain import retain_unreadable
+
+        _say(f"A receiver listens at {self.receiver.url} and is added as a target.")
+        api.add_target(TARGET, url=self.receiver.url, secret=self.receiver.secret)
+        course_key = read_olx(new).course_id
+
+        before, result = self._publish(old, course_key)
+        print(f"Recorded for the first time: {len(result.operations)} entities.")
+        self._deliver()
+
+        after, result = self._publish(new, course_key)
+        if result.incomplete:
+            _say("Some of it could not be read; what was known there stays, here and at the receiver.")
+            after = retain_unreadable(before, after)
+        print(f"\n{as_table(result.operations, before, after)}\n")
+        self._deliver()
+        return self._compare(after)
+
+    def _publish(self, path: str, course_key: str):
+        """Publish a revision and sync it; return the structure that is published and the result."""
+        from course_sync_plugin import api
+        from sandbox.published.publishing import publish
+        from sandbox.published.source import PublishedSource
+
+        _say(f"{path} is published as {course_key}.")
+        publish(path, course_key)
+        result = api.sync_course(course_key)
+        if result.outcome is api.Outcome.HELD:
+            deletes = sum(operation.operation == "delete" for operation in result.operations)
+            print(f"It would delete {deletes} entities and is held; the demo's operator approves it.")
+            result = api.approve(course_key)[0]
+        for warning in result.warnings:
+            print(f"  note: {warning}")
+        return PublishedSource().read(course_key), result
+
+    def _deliver(self) -> None:
+        from course_sync_plugin import api
+
+        done = api.deliver_until_empty()
+        _say(f"Delivered: {done.operations} operations in {done.envelopes} signed envelopes.")
+
+    def _compare(self, structure) -> bool:
+        differences = [*self.receiver.difference(structure), *self.receiver.violations]
+        for line in differences:
+            print(f"  {line}")
+        if differences:
+            print("NOT in step: the receiver's replica differs from the course.")
+        else:
+            print(f"In step: all {len(structure)} entities of the receiver's replica equal the course.")
+        return not differences
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("old", nargs="?", help="a .tar.gz from Studio, or a folder (default: the sample course)")
+    parser.add_argument("new", nargs="?", help="its edited revision")
+    options = parser.parse_args(arguments)
+    if options.old and not options.new:
+        parser.error("name both exports, or none")
+    options.old, options.new = options.old or str(SAMPLE / "old"), options.new or str(SAMPLE / "new")
+    return options
+
+
+def _set_up(folder: str) -> None:
+    """Start the sandbox on a database of its own, which goes with the demo, whatever the shell's environment says."""
+    for name in [name for name in os.environ if name.startswith("COURSE_SYNC_")]:
+        del os.environ[name]
+    for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
+        os.environ.pop(name, None)
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="sandbox.settings",
+        SANDBOX_VAR=folder,
+        COURSE_SYNC_ALLOWED_PRIVATE_HOSTS="127.0.0.1",
+    )
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def _say(text: str) -> None:
+    print(f"• {text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

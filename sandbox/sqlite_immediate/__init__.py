@@ -1,0 +1,1 @@
+"""A database backend of the sandbox: Django's SQLite for several processes at once."""
