@@ -1,0 +1,164 @@
+"""What a failed operation holds back, and what it does not."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from course_sync_plugin.data import Operation
+from course_sync_plugin.lanes.problems import Blocked, to_retry
+
+
+@attrs.define(eq=False)
+class Problem:
+    """As much of a problem as the rules look at."""
+
+    pk: int
+    operation: Operation
+    state: str = "failed"
+    behind_id: int | None = None
+
+
+def create(entity: str, parent: str = "course", after: str | None = None) -> Operation:
+    return Operation("create", "unit", entity, "vertical", parent, 0, after)
+
+
+def move(entity: str, old: str, new: str, after: str | None = None) -> Operation:
+    return Operation("move", "unit", entity, "vertical", new, 0, after, previous={"parent_id": old, "index": 0})
+
+
+def update(entity: str) -> Operation:
+    return Operation("update", "unit", entity, "vertical", fields={"display_name": "new"})
+
+
+def delete(entity: str, parent: str = "course") -> Operation:
+    return Operation("delete", "unit", entity, "vertical", previous={"parent_id": parent, "index": 0})
+
+
+def blocked_by(*problems: Problem) -> Blocked:
+    blocked = Blocked()
+    for problem in problems:
+        blocked.add(problem, problem.operation)
+    return blocked
+
+
+@pytest.mark.parametrize(
+    ("failed", "waits"),
+    [
+        (create("a"), create("child", "a")),
+        (create("a"), move("child", "course", "a")),
+        (create("a"), move("a", "course", "b")),
+        (create("a"), update("a")),
+        (update("a"), update("a")),
+        (delete("a"), create("a")),
+        (move("a", "old", "new"), delete("old")),
+        (move("a", "old", "new"), move("b", "old", "a")),
+    ],
+)
+def test_what_depends_on_a_failed_operation_waits(failed, waits):
+    problem = Problem(1, failed)
+    assert blocked_by(problem).holder_of(waits) is problem
+
+
+@pytest.mark.parametrize(
+    ("failed", "goes_on"),
+    [
+        (create("a"), create("b")),
+        (create("a"), create("b", after="a")),
+        (create("a"), delete("a")),
+        (create("a"), delete("course")),
+        (update("a"), create("child", "a")),
+        (update("a"), move("a", "course", "b")),
+        (update("a"), delete("a")),
+        (update("a"), update("b")),
+        (delete("a"), delete("a")),
+        (delete("a", "old"), delete("old")),
+        (move("a", "old", "new"), move("a", "new", "newer")),
+        (move("a", "old", "new"), update("a")),
+        (move("a", "old", "new"), delete("a")),
+        (move("a", "old", "new"), delete("new")),
+        (move("a", "old", "new"), create("child", "a")),
+        (move("a", "old", "old"), move("b", "old", "a")),
+        (move("a", "old", "new"), move("b", "a", "a")),
+    ],
+)
+def test_everything_else_goes_on(failed, goes_on):
+    assert blocked_by(Problem(1, failed)).holder_of(goes_on) is None
+
+
+def test_a_parked_deletion_holds_the_deletion_of_its_parent():
+    """What could not be moved out of it would be taken along."""
+    root = Problem(1, move("a", "old", "new"))
+    parked = Problem(2, delete("old", "older"), "parked", behind_id=1)
+    assert blocked_by(root, parked).holder_of(delete("older")) is parked
+
+
+@pytest.mark.parametrize("beside", [create("b", after="a"), move("b", "old", "course", after="a")])
+@pytest.mark.parametrize("failed", [create("a"), move("a", "old", "course")])
+def test_what_is_placed_beside_one_that_is_not_there_is_misplaced(failed, beside):
+    problem = Problem(1, failed)
+    blocked = blocked_by(problem)
+    assert blocked.displacer_of(beside) is problem
+    misplaced = Problem(2, beside, "misplaced", behind_id=1)
+    blocked.add(misplaced, beside)
+    assert blocked.displacer_of(create("c", after="b")) is misplaced
+    assert blocked.displacer_of(create("c", after="x")) is None
+    assert blocked.displacer_of(create("c")) is None
+
+
+@pytest.mark.parametrize("operation", [update("b"), create("child", "b"), move("x", "course", "b"), delete("b")])
+def test_what_is_misplaced_is_there(operation):
+    blocked = blocked_by(Problem(1, create("b", after="a"), "misplaced", behind_id=7))
+    assert blocked.holder_of(operation) is None
+    assert blocked
+
+
+def test_nothing_failed_nothing_waits():
+    blocked = Blocked()
+    assert not blocked
+    for operation in (create("a"), move("a", "old", "new"), update("a"), delete("a")):
+        assert blocked.holder_of(operation) is None
+        assert blocked.displacer_of(operation) is None
+        assert not blocked.concerns("a")
+
+
+def test_it_knows_whom_a_problem_is_about():
+    blocked = blocked_by(Problem(1, update("a")), Problem(2, delete("b")))
+    assert [blocked.concerns(entity) for entity in "abc"] == [True, True, False]
+
+
+def chosen(*problems: Problem) -> list[int]:
+    return [problem.pk for problem in to_retry(problems)]
+
+
+def test_only_what_was_asked_for_is_planned_anew():
+    assert chosen(Problem(1, create("a")), Problem(2, create("b"), "retrying"), Problem(3, update("c"))) == [2]
+
+
+def test_what_waits_behind_it_however_deep_comes_along():
+    assert chosen(
+        Problem(1, create("a"), "retrying"),
+        Problem(2, create("b", "a"), "parked", 1),
+        Problem(3, create("c", "b"), "parked", 2),
+        Problem(4, create("d", "c"), "misplaced", 3),
+        Problem(5, create("e")),
+        Problem(6, create("f", "e"), "parked", 5),
+    ) == [1, 2, 3, 4]
+
+
+def test_what_waits_behind_a_problem_that_is_settled_is_released():
+    """It was skipped, or its entity was deleted, while a worker parked something behind it."""
+    assert chosen(Problem(2, move("b", "old", "a"), "parked", 1), Problem(3, create("c"))) == [2]
+
+
+def test_an_entity_is_planned_anew_as_a_whole():
+    """Were its failed move forgotten alone, nobody would know any more where the receiver has it."""
+    assert chosen(
+        Problem(1, move("k", "q", "elsewhere")),
+        Problem(2, move("q", "d", "e"), "retrying"),
+        Problem(3, delete("q", "e"), "parked", 1),
+    ) == [2, 3]
+
+
+def test_who_is_only_misplaced_leaves_its_other_problems_alone():
+    assert chosen(Problem(1, update("b")), Problem(3, create("b", after="a"), "misplaced", 2)) == [3]

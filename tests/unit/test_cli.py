@@ -1,0 +1,136 @@
+"""``course-sync diff``: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from course_sync_plugin.cli import main
+from course_sync_plugin.data import Operation
+from course_sync_plugin.diff.apply import apply
+from course_sync_plugin.structure.olx import read_olx
+from tests.conftest import SAMPLE
+from tests.unit.olx_files import STUDIO, archive, folder
+
+OLD, NEW = str(SAMPLE / "old"), str(SAMPLE / "new")
+
+
+def test_the_sample_course_as_a_table(capsys: pytest.CaptureFixture[str]):
+    assert main(["diff", OLD, NEW]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0].split() == ["operation", "type", "title", "what"]
+    assert lines[1].split(maxsplit=2)[:2] == ["move", "unit"]
+    assert "from “Swarming” to “Opening the hive” at 3" in printed.out
+    assert "display_name: Smoker and veil → Smoker, veil and gloves" in printed.out
+    assert "due: 2026-05-03T22:00:00Z → 2026-05-10T22:00:00Z" in printed.out
+    assert lines[-1] == "3 create, 2 move, 4 update, 2 delete"
+    assert printed.err == ""
+
+
+def test_the_sample_course_as_json(capsys: pytest.CaptureFixture[str]):
+    assert main(["diff", "--format", "json", OLD, NEW]) == 0
+    operations = [Operation.from_dict(values) for values in json.loads(capsys.readouterr().out)]
+    new = read_olx(NEW)
+    assert apply(operations, read_olx(OLD, new.course_id)).same_course_as(new)
+
+
+def test_what_the_sample_course_shows():
+    """Rename, reorder, move out of a deleted subsection, new unit, deletion, date change."""
+    old, new = read_olx(OLD), read_olx(NEW)
+    types = [entity.entity_type for entity in old.entities.values()]
+    counts = [types.count(name) for name in ("section", "subsection", "unit", "component")]
+    assert counts == [3, 5, 8, 16]
+    assert old.warnings == new.warnings == ()
+    gone = old.entities.keys() - new.entities.keys()
+    assert any("sequential" in entity for entity in gone)
+    assert any(entity.parent_id in gone for entity in old.entities.values() if entity.entity_id in new.entities)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nothing_changed(capsys: pytest.CaptureFixture[str], form: str):
+    assert main(["diff", "--format", form, OLD, OLD]) == 0
+    assert capsys.readouterr().out.strip() == {"text": "No change.", "json": "[]"}[form]
+
+
+def test_both_are_revisions_of_the_new_ones_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    other_run = {**STUDIO, "course.xml": '<course url_name="R2" org="O2" course="C2"/>'}
+    other_run["course/R2.xml"] = other_run.pop("course/R.xml")
+    old, new = archive(tmp_path / "old.tar.gz", other_run), folder(tmp_path / "new", STUDIO)
+    assert main(["diff", str(old), str(new)]) == 0
+    assert capsys.readouterr().out.strip() == "No change."
+
+
+def test_a_new_course_and_a_gone_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    empty = folder(tmp_path / "empty", {**STUDIO, "course/R.xml": '<course display_name="Course"/>'})
+    full = folder(tmp_path / "full", STUDIO)
+    assert main(["diff", str(empty), str(full)]) == 0
+    assert main(["diff", str(full), str(empty)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith(("create", "delete"))] == ["create"] * 5 + [
+        "delete"
+    ] * 5
+
+
+def test_what_may_be_hidden_is_not_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    broken = {**STUDIO, "chapter/c.xml": '<chapter display_name="Section"><error/></chapter>'}
+    old, new = folder(tmp_path / "old", STUDIO), folder(tmp_path / "new", broken)
+    assert main(["diff", str(old), str(new)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.strip() == "No change."
+    assert "chapter/c.xml, line 1: <error> is left out" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, "has no course.xml"),
+        ({"library.xml": "<library/>"}, "a content library is not a course"),
+        ({**STUDIO, "vertical/v.xml": "<vertical>\n&</vertical>"}, "vertical/v.xml, line 2"),
+    ],
+)
+def test_what_could_not_be_done_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], reason: str
+):
+    bad = folder(tmp_path / "bad", files)
+    bad.mkdir(exist_ok=True)
+    for arguments in ([OLD, str(bad)], [str(bad), NEW]):
+        assert main(["diff", *arguments]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("course-sync: ")
+        assert reason in printed.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["diff"], ["diff", OLD], ["diff", OLD, NEW, "--format", "xml"], ["nothing"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: course-sync" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["diff", "--help"]])
+def test_help_has_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 0
+    assert "course-sync diff course.2024.tar.gz course.2025.tar.gz" in capsys.readouterr().out
+
+
+def test_it_needs_no_django():
+    code = (
+        "import sys, course_sync_plugin.cli as cli; status = cli.main(sys.argv[1:]); assert 'django' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "diff", OLD, NEW], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_console_script():
+    (script,) = entry_points(group="console_scripts", name="course-sync")
+    assert script.load() is main

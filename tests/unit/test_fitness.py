@@ -1,0 +1,125 @@
+"""Fitness functions: what must hold of the code as a whole. The layers are in pyproject.toml (``make quality``)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from course_sync_plugin.settings.common import DEFAULTS
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "course_sync_plugin"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+#: Top-level packages of edx-platform, and where the design lets them in.
+PLATFORM = {"xmodule", "openedx", "common", "lms", "cms"}
+MAY_KNOW_THE_PLATFORM = ("catalog/host.py", "structure/modulestore", "receivers.py", "toggles.py")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def imports(tree: ast.AST, inside_function: bool = False) -> Iterator[tuple[str, bool, int]]:
+    """Yield every imported module with its line, and whether it is imported inside a function."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, inside_function, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module, inside_function, node.lineno
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from ((arg.value, inside_function, node.lineno) for arg in node.args if isinstance(arg, ast.Constant))
+        yield from imports(node, inside_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_edx_platform_is_imported_only_where_allowed_and_inside_functions(path):
+    found = [one for one in imports(ast.parse(path.read_text("utf-8"))) if one[0].split(".")[0] in PLATFORM]
+    allowed = name_of(path).startswith(MAY_KNOW_THE_PLATFORM)
+    assert not found or allowed, f"{name_of(path)} must not know edx-platform: {found}"
+    at_the_top = [one for one in found if not one[1]]
+    assert not at_the_top, f"{name_of(path)} could not be imported without edx-platform: {at_the_top}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_says_one_thing(path):
+    if path.parent.name != "migrations":
+        assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+def test_apps_is_imported_while_settings_load():
+    """The host imports it before its settings are there: nothing in it may ask for them, or for models."""
+    code = (
+        "import sys, course_sync_plugin.apps; from django.conf import settings; "
+        "sys.exit(settings.configured or 'course_sync_plugin.models' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, check=False).returncode == 0
+
+
+def test_every_entry_point_leads_somewhere():
+    points = distribution("course-sync-plugin").entry_points
+    assert {"lms.djangoapp", "cms.djangoapp", "console_scripts"} <= {point.group for point in points}
+    for point in points:
+        point.load()
+
+
+def test_what_is_imported_is_declared():
+    """Every third-party package that the plugin imports is a line of requirements/base.in, and every line is used."""
+    used = {name.split(".")[0] for path in MODULES for name, _, _ in imports(ast.parse(path.read_text("utf-8")))}
+    used -= {*sys.stdlib_module_names, *PLATFORM, "course_sync_plugin"}
+    lines = (ROOT / "requirements" / "base.in").read_text("utf-8").splitlines()
+    declared = {normalised(re.match(r"[\w.-]+", line)[0]) for line in lines if line and not line.startswith("#")}
+    by_package = packages_distributions()
+    assert {normalised(name) for package in used for name in by_package[package]} == declared
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_setting_is_annotated():
+    """Both ways: no default without an annotation, no annotation without a default, and the same value in both."""
+    source = (PACKAGE / "settings" / "common.py").read_text("utf-8")
+    annotated = dict(re.findall(r"# \.\. setting_name: (\w+)\n# \.\. setting_default: (.*)\n", source))
+    assert annotated == {name: str(default) for name, default in DEFAULTS.items()}
+
+
+def test_every_setting_that_is_read_has_a_default():
+    read = {name for path in MODULES for name in re.findall(r"settings\.(COURSE_SYNC_\w+)", path.read_text("utf-8"))}
+    assert read <= DEFAULTS.keys()
+
+
+def test_every_toggle_is_annotated():
+    """Waffle names look like ``course_sync.name``; all are in one module."""
+    name = r"\"(course_sync\.[a-z_]+)\""
+    source = (PACKAGE / "toggles.py").read_text("utf-8")
+    annotated = re.findall(r"# \.\. toggle_name: (\S+)", source)
+    assert sorted(annotated) == sorted(set(re.findall(name, source)))
+    elsewhere = [path for path in MODULES if re.search(r"Waffle(Flag|Switch)\(", path.read_text("utf-8"))]
+    assert elsewhere == [PACKAGE / "toggles.py"]
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    call_command("makemigrations", check=True, dry_run=True)
+
+
+def test_nothing_names_a_machine():
+    """No path of somebody's machine, and no registry among the pinned requirements, is in what is committed."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    machine = re.compile(r"(?<![\w./\\$}-])/(?:work|root|home/\w+|Users|opt/pypi[\w-]*)/")
+    texts = {path: path.read_text("utf-8", errors="ignore") for path in paths if path.is_file()}
+    assert {str(path.relative_to(ROOT)) for path, text in texts.items() if machine.search(text)} == set()
+    pinned = [text for path, text in texts.items() if path.parent.name == "requirements"]
+    assert not any("://" in text for text in pinned)

@@ -1,0 +1,104 @@
+"""From what split modulestore stores to raw blocks. The real thing is tested inside the platform (tests/platform)."""
+
+import attrs
+import pytest
+from opaque_keys.edx.keys import CourseKey
+
+from course_sync_plugin.structure import modulestore_blocks
+from course_sync_plugin.structure.builder import StructureBuilder
+from course_sync_plugin.structure.modulestore_blocks import SplitCourse, content_digest, raw_blocks
+
+KEY = CourseKey.from_string("course-v1:Org+Bees+run")
+ROOT, UNIT, TEXT, ERROR = ("course", "course"), ("vertical", "unit"), ("html", "text"), ("error", "5f2d")
+
+
+@attrs.define
+class Stored:
+    """A block as a structure document holds it."""
+
+    block_type: str
+    fields: dict = attrs.field(factory=dict)
+    definition: str = ""
+    defaults: dict = attrs.field(factory=dict)
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch):
+    monkeypatch.setattr(modulestore_blocks, "_installed_block_types", lambda: {"course", "vertical", "html"})
+
+
+def read(*blocks: tuple[tuple[str, str], dict], definitions: dict | None = None, **defaults):
+    """Return raw blocks; each definition is called as its block."""
+    stored = {key: Stored(key[0], fields, key[1], defaults if key == TEXT else {}) for key, fields in blocks}
+    return raw_blocks(SplitCourse(KEY, "1", ROOT, stored, definitions or {}))
+
+
+def entity_id(block: tuple[str, str]) -> str:
+    return str(KEY.make_usage_key(*block))
+
+
+def test_the_course_goes_by_its_key():
+    blocks = read((ROOT, {"children": [UNIT], "display_name": "Bees"}), (UNIT, {}))
+    assert list(blocks) == [str(KEY), entity_id(UNIT)]
+    assert blocks[str(KEY)].children == (entity_id(UNIT),)
+    assert blocks[str(KEY)].fields["display_name"] == "Bees"
+
+
+def test_an_error_block_is_no_entity_and_its_parent_unreadable():
+    blocks = read((ROOT, {"children": [UNIT]}), (UNIT, {"children": [TEXT, ERROR]}), (TEXT, {}), (ERROR, {}))
+    assert entity_id(ERROR) not in blocks
+    assert (blocks[entity_id(UNIT)].unreadable, blocks[entity_id(UNIT)].children) == (True, (entity_id(TEXT),))
+    assert not blocks[str(KEY)].unreadable
+
+
+def test_a_child_that_is_not_stored_leaves_its_parent_unreadable():
+    blocks = read((ROOT, {"children": [UNIT]}), (UNIT, {"children": [TEXT]}))
+    assert StructureBuilder(str(KEY), "1", blocks).build().unreadable == {entity_id(UNIT)}
+
+
+def test_own_settings_win_over_defaults_of_a_library_and_these_over_content():
+    own = {"display_name": None, "weight": 2}
+    content = {"text": {"weight": 5, "max_attempts": 5, "display_name": "Content"}}
+    blocks = read((ROOT, {}), (TEXT, own), definitions=content, weight=3, max_attempts=3)
+    fields = blocks[entity_id(TEXT)].fields
+    assert (fields["display_name"], fields["weight"], fields["max_attempts"]) == (None, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "unreadable"),
+    [
+        ("<strange><inner/></strange>", True),
+        ("<strange>text</strange>", False),
+        ("<strange><!-- nothing --></strange>", False),
+        ("<p><b>HTML of a component that was installed once</b></p>", False),
+        ("<strange><inner></strange>", False),
+        ("", False),
+        (None, False),
+        (1, False),
+    ],
+)
+def test_only_an_xblock_whose_children_stand_in_its_xml_hides_some(data, unreadable):
+    strange = ("strange", "x")
+    blocks = read((ROOT, {"children": [strange]}), (strange, {}), definitions={"x": {"data": data}})
+    assert blocks[entity_id(strange)].unreadable is unreadable
+
+
+def test_one_that_names_its_children_hides_none():
+    strange = ("strange", "x")
+    fields = {"children": [TEXT]}
+    data = {"x": {"data": "<strange><html/></strange>"}}
+    blocks = read((ROOT, {"children": [strange]}), (strange, fields), (TEXT, {}), definitions=data)
+    assert not blocks[entity_id(strange)].unreadable
+    assert blocks[entity_id(strange)].children == (entity_id(TEXT),)
+
+
+@pytest.mark.parametrize("name", ["display_name", "xml_attributes", "children", "markdown", "upstream_version"])
+def test_what_no_learner_sees_or_what_travels_by_itself_is_not_in_the_digest(name):
+    assert content_digest("html", {"data": "a"}) == content_digest("html", {"data": "a", name: "b"})
+
+
+def test_content_is_in_the_digest_whatever_its_order():
+    assert content_digest("html", {"data": "a"}) != content_digest("html", {"data": "b"})
+    assert content_digest("html", {"a": {"x": 1, "y": 2}, "b": 1}) == content_digest(
+        "html", {"b": 1, "a": {"y": 2, "x": 1}}
+    )

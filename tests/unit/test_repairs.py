@@ -1,0 +1,173 @@
+"""What makes up for undone operations: whatever the receiver did with them, it ends with the course as it is."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_sync_plugin.data import Operation, Structure
+from course_sync_plugin.diff.engine import diff
+from course_sync_plugin.exceptions import PermanentError
+from course_sync_plugin.lanes.repairs import Undone, repairs
+from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
+from course_sync_plugin.testing.replica import Replica
+from tests.unit.strategies import COURSE_ID, Draft, drafts, edited
+
+SECTION, OTHER = (f"block-v1:O+C+R+type@chapter+block@{name}" for name in ("section", "other"))
+UNIT, SECOND, THIRD = (f"block-v1:O+C+R+type@vertical+block@{name}" for name in ("unit", "second", "third"))
+
+
+def course(children, **titles) -> Structure:
+    """``children``: those of each parent."""
+    names = {COURSE_ID: "course", SECTION: "section", OTHER: "other", UNIT: "unit", SECOND: "second", THIRD: "third"}
+    everybody = [COURSE_ID, *(child for kids in children.values() for child in kids)]
+    blocks = {}
+    for entity_id in everybody:
+        block_type = "course" if entity_id == COURSE_ID else entity_id.partition("type@")[2].partition("+")[0]
+        title = titles.get(names[entity_id])
+        fields = {"display_name": title} if title else {}
+        blocks[entity_id] = RawBlock(entity_id, block_type, fields, tuple(children.get(entity_id, ())))
+    return StructureBuilder(COURSE_ID, "1", blocks).build()
+
+
+BEFORE = course({COURSE_ID: [SECTION, OTHER], SECTION: [UNIT, SECOND]}, unit="One")
+
+
+def undone(old: Structure, new: Structure, *kinds: str) -> list[Undone]:
+    return [Undone(operation) for operation in diff(old, new) if operation.operation in kinds]
+
+
+def told(operations: list[Operation]) -> list[tuple[str, str]]:
+    return [(operation.operation, operation.entity_id) for operation in operations]
+
+
+def test_a_creation_is_made_from_what_the_entity_is_now():
+    then = course({COURSE_ID: [SECTION, OTHER], SECTION: [UNIT, SECOND, THIRD]}, unit="One", third="Then")
+    now = course({COURSE_ID: [SECTION, OTHER], SECTION: [UNIT, SECOND], OTHER: [THIRD]}, unit="One", third="Now")
+    failed = undone(BEFORE, then, "create") + undone(then, now, "move", "update")
+    (creation,) = repairs(now, failed)
+    assert (creation.operation, creation.entity_id, creation.parent_id) == ("create", THIRD, OTHER)
+    assert (creation.index, creation.after_id, creation.fields) == (0, None, {"display_name": "Now"})
+
+
+def test_nothing_is_left_of_what_came_and_went():
+    then = course({COURSE_ID: [SECTION, OTHER], SECTION: [UNIT, SECOND, THIRD]}, unit="One")
+    assert repairs(BEFORE, undone(BEFORE, then, "create")) == []
+
+
+def test_an_update_tells_all_fields_in_doubt():
+    """The first may have been carried out although it was refused: what is back to what it was is told as well."""
+    then = course({COURSE_ID: [SECTION, OTHER], SECTION: [UNIT, SECOND]}, unit="Two")
+    failed = undone(BEFORE, then, "update") + undone(then, BEFORE, "update")
+    (update,) = repairs(BEFORE, failed)
+    assert (update.operation, update.entity_id) == ("update", UNIT)
+    assert (update.fields, update.previous) == ({"display_name": "One"}, {"display_name": "One"})
+
+
+def test_an_update_takes_away_what_is_not_set_any_more():
+    then = course({COURSE_ID: [SECTION, OTHER], SECTION: [UNIT, SECOND]})
+    (update,) = repairs(then, undone(BEFORE, then, "update"))
+    assert (update.fields, update.previous) == ({"display_name": None}, {"display_name": "One"})
+
+
+def test_a_move_tells_where_the_receiver_holds_it():
+    then = course({COURSE_ID: [SECTION, OTHER], SECTION: [SECOND], OTHER: [UNIT]}, unit="One")
+    now = course({COURSE_ID: [SECTION, OTHER, UNIT], SECTION: [SECOND]}, unit="One")
+    (move,) = repairs(now, undone(BEFORE, then, "move") + undone(then, now, "move"))
+    assert (move.parent_id, move.index, move.after_id) == (COURSE_ID, 2, OTHER)
+    assert move.previous == {"parent_id": SECTION, "index": 0}
+
+
+def test_a_deletion_is_told_again_with_the_place_where_it_still_is():
+    then = course({COURSE_ID: [SECTION, OTHER], SECTION: [SECOND], OTHER: [UNIT]}, unit="One")
+    now = course({COURSE_ID: [SECTION, OTHER], SECTION: [SECOND]})
+    (deletion,) = repairs(now, undone(BEFORE, then, "move") + undone(then, now, "delete"))
+    assert (deletion.operation, deletion.entity_id) == ("delete", UNIT)
+    assert deletion.previous == {"display_name": "One", "parent_id": SECTION, "index": 0}
+
+
+def test_deletions_go_from_the_leaves_to_the_root():
+    now = course({COURSE_ID: [OTHER]})
+    planned = repairs(now, undone(BEFORE, now, "delete"))
+    assert told(planned) == [("delete", SECOND), ("delete", UNIT), ("delete", SECTION)]
+
+
+def test_what_is_there_again_after_a_failed_deletion_is_created():
+    """Whoever deleted its parent since may have taken it along."""
+    then = course({COURSE_ID: [OTHER]})
+    failed = undone(BEFORE, then, "delete") + undone(then, BEFORE, "create")
+    assert told(repairs(BEFORE, failed)) == [("create", SECTION), ("create", UNIT), ("create", SECOND)]
+
+
+def test_the_course_itself_has_no_place():
+    nothing = Structure.empty(COURSE_ID)
+    failed = [one for one in undone(BEFORE, nothing, "delete") if one.operation.entity_id == COURSE_ID]
+    (creation,) = repairs(BEFORE, failed)
+    assert told([creation]) == [("create", COURSE_ID)]
+    assert (creation.parent_id, creation.index, creation.after_id) == (None, None, None)
+
+
+def test_what_was_misplaced_is_moved_and_nothing_else():
+    now = course({COURSE_ID: [SECTION, OTHER], SECTION: [UNIT, THIRD, SECOND]}, unit="One", third="Three")
+    (creation,) = [one.operation for one in undone(BEFORE, now, "create")]
+    (move,) = repairs(now, [Undone(creation, misplaced=True)])
+    assert (move.operation, move.entity_id, move.after_id) == ("move", THIRD, UNIT)
+    assert move.previous == {"parent_id": SECTION, "index": 1}
+
+
+def test_the_order_is_that_of_every_run():
+    now = course({COURSE_ID: [SECTION, OTHER], OTHER: [UNIT, THIRD]}, section="Renamed")
+    planned = repairs(now, undone(BEFORE, now, "create", "move", "update", "delete"))
+    assert told(planned) == [
+        ("move", UNIT),
+        ("create", THIRD),
+        ("update", SECTION),
+        ("update", UNIT),
+        ("delete", SECOND),
+    ]
+
+
+@st.composite
+def three_revisions(draw) -> tuple[Structure, Structure, Structure]:
+    first: Draft = draw(drafts(most=8))
+    second = draw(edited(first))
+    return first.structure("1"), second.structure("2"), draw(edited(second)).structure("3")
+
+
+@settings(max_examples=300)
+@given(three_revisions(), st.randoms(use_true_random=False), st.booleans())
+def test_who_carried_out_none_of_it_or_some_of_it_ends_with_the_course(revisions, chance: Random, some):
+    """Two runs are refused as a whole; the receiver carried them out in part, or not at all."""
+    first, second, third = revisions
+    undone = [*diff(first, second), *diff(second, third)]
+    replica = Replica(COURSE_ID)
+    for operation in diff(Structure.empty(COURSE_ID), first):
+        replica.apply(operation)
+    for operation in undone[: chance.randint(0, len(undone)) if some else 0]:
+        replica.apply(operation)
+    for operation in repairs(third, [Undone(operation) for operation in undone]):
+        replica.apply(operation)
+    assert replica.difference(third) == []
+
+
+@given(three_revisions())
+def test_repairs_are_valid_operations(revisions):
+    """Every one says what it must, and none is on an entity twice in the same way."""
+    first, second, third = revisions
+    undone = [Undone(operation) for operation in [*diff(first, second), *diff(second, third)]]
+    planned = repairs(third, undone)
+    assert len(set(told(planned))) == len(planned)
+    for operation in planned:
+        if operation.operation == "update":
+            assert operation.fields.keys() == operation.previous.keys() != set()
+        if operation.operation in ("move", "delete") and operation.entity_id != COURSE_ID:
+            assert {"parent_id", "index"} <= operation.previous.keys()
+
+
+def test_a_receiver_that_has_less_says_so():
+    """The replica of these tests is strict: a repair that leaves something out would be noticed."""
+    with pytest.raises(PermanentError):
+        Replica(COURSE_ID).apply(Operation("update", "unit", UNIT, "vertical", fields={"display_name": "x"}))

@@ -1,0 +1,117 @@
+"""What an attempt means for its lane: who must act decides."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_sync_plugin.data import Answer, FailedOperation
+from course_sync_plugin.exceptions import (
+    ConfigurationError,
+    CourseSyncError,
+    PermanentError,
+    RateLimited,
+    TargetGone,
+    TransientError,
+)
+from course_sync_plugin.lanes.retry import JITTER, next_wait
+from course_sync_plugin.lanes.verdict import Verdict, judge
+
+IDS = ("one", "two", "three")
+SCHEDULE = (10, 100)
+FINAL = FailedOperation("two", "no such class")
+AGAIN = FailedOperation("three", "locked", retry=True)
+
+
+def assert_waits(verdict: Verdict, seconds: float) -> None:
+    assert seconds <= verdict.wait <= seconds * (1 + JITTER)
+    assert not any((verdict.done, verdict.isolate, verdict.stop, verdict.gone))
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 5])
+def test_an_answer_is_the_end_of_an_envelope(attempts):
+    assert judge(Answer(), IDS, attempts, SCHEDULE) == Verdict(done=True, accepted=True)
+
+
+def test_what_failed_for_good_is_named():
+    verdict = judge(Answer((FINAL,)), IDS, 0, SCHEDULE)
+    assert verdict == Verdict(done=True, accepted=True, failures=(("two", "no such class"),))
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 10), (1, 100)])
+def test_what_the_receiver_wants_to_see_again_makes_the_envelope_wait(attempts, seconds):
+    verdict = judge(Answer((FINAL, AGAIN)), IDS, attempts, SCHEDULE)
+    assert_waits(verdict, seconds)
+    assert (verdict.attempts, verdict.error, verdict.failures) == (attempts + 1, "locked", ())
+
+
+def test_what_it_still_wants_to_see_when_no_attempt_is_left_has_failed():
+    verdict = judge(Answer((FINAL, AGAIN)), IDS, 2, SCHEDULE)
+    assert verdict == Verdict(done=True, accepted=True, failures=(("two", "no such class"), ("three", "locked")))
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 10), (1, 100)])
+def test_no_answer_waits_by_the_schedule(attempts, seconds):
+    verdict = judge(TransientError("silence"), IDS, attempts, SCHEDULE)
+    assert_waits(verdict, seconds)
+    assert (verdict.attempts, verdict.error) == (attempts + 1, "silence")
+
+
+@pytest.mark.parametrize("attempts", [2, 3, 50])
+def test_no_answer_and_no_attempt_left_stops_the_lane(attempts):
+    verdict = judge(TransientError("silence"), IDS, attempts, SCHEDULE)
+    assert verdict == Verdict(stop=True, attempts=attempts + 1, error="silence")
+
+
+@pytest.mark.parametrize("attempts", [0, 2, 50])
+def test_who_asks_us_to_wait_burns_no_attempt(attempts):
+    verdict = judge(RateLimited("slowly", retry_after=42), IDS, attempts, SCHEDULE)
+    assert verdict == Verdict(wait=42, attempts=attempts, error="slowly")
+
+
+def test_who_is_gone_disables_the_target():
+    assert judge(TargetGone("gone"), IDS, 1, SCHEDULE) == Verdict(gone=True, error="gone")
+
+
+def test_a_final_refusal_of_several_is_looked_into():
+    assert judge(PermanentError("no"), IDS, 1, SCHEDULE) == Verdict(isolate=True, error="no")
+
+
+def test_a_final_refusal_of_one_is_its_problem():
+    assert judge(PermanentError("no"), ("one",), 1, SCHEDULE) == Verdict(
+        done=True, failures=(("one", "no"),), error="no"
+    )
+
+
+def test_a_final_refusal_of_nothing_stops_the_lane():
+    """An envelope that only says that a run is over has no operation to blame."""
+    assert judge(PermanentError("no"), (), 1, SCHEDULE) == Verdict(stop=True, attempts=1, error="no")
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("wrong secret"), CourseSyncError("what?")])
+def test_anything_else_is_for_the_operator(error):
+    assert judge(error, IDS, 1, SCHEDULE) == Verdict(stop=True, attempts=1, error=error.message)
+
+
+RESULTS = st.one_of(
+    st.lists(st.sampled_from([FINAL, AGAIN]), unique=True).map(lambda failed: Answer(tuple(failed))),
+    st.sampled_from([TransientError("?"), PermanentError("?"), TargetGone("?"), ConfigurationError("?")]),
+    st.floats(1, 1e5).map(lambda seconds: RateLimited("?", retry_after=seconds)),
+)
+
+
+@given(RESULTS, st.integers(0, 3), st.integers(0, 12), st.lists(st.floats(1, 1e5), max_size=10))
+def test_exactly_one_thing_follows_and_every_failure_has_a_reason(result, operations, attempts, schedule):
+    verdict = judge(result, IDS[:operations], attempts, schedule)
+    assert [verdict.done, verdict.isolate, verdict.stop, verdict.gone, verdict.wait is not None].count(True) == 1
+    assert all(operation_id and reason for operation_id, reason in verdict.failures)
+    assert verdict.done or not verdict.failures
+    assert verdict.error or verdict.accepted
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=12))
+def test_n_waits_are_n_plus_one_attempts(schedule):
+    waits = [next_wait(schedule, attempts) for attempts in range(1, len(schedule) + 2)]
+    assert waits[-1] is None
+    assert all(planned <= wait <= planned * (1 + JITTER) for planned, wait in zip(schedule, waits))
