@@ -1,0 +1,154 @@
+"""Courses to publish in tests, and a source that holds them without any file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from opaque_keys.edx.keys import CourseKey
+
+from course_sync_plugin.data import Structure
+from course_sync_plugin.diff.apply import Tree
+from course_sync_plugin.exceptions import CourseNotFound
+from course_sync_plugin.models import Course, JournalOperation, digest_of
+from course_sync_plugin.receivers import on_course_published
+from course_sync_plugin.stored import stored_structure
+from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
+
+COURSE = "course-v1:Org+Course+Run"
+
+
+def block(block_type: str, name: str, course: str = COURSE) -> str:
+    """The usage key of a block."""
+    return f"block-v1:{course.removeprefix('course-v1:')}+type@{block_type}+block@{name}"
+
+
+def a_course(
+    version: str, *, sections: int = 2, units: int = 3, course: str = COURSE, titles: Mapping[str, str] | None = None
+) -> Structure:
+    """A course of some sections, each with one subsection and some units: 1 + sections * (2 + units) entities.
+
+    ``titles`` are those of blocks by their names (``unit-0-1``), instead of the names themselves.
+    """
+    blocks: dict[str, RawBlock] = {}
+
+    def put(block_type: str, name: str, children: Iterable[str] = ()) -> str:
+        key = course if block_type == "course" else block(block_type, name, course)
+        title = (titles or {}).get(name, name)
+        blocks[key] = RawBlock(key, block_type, {"display_name": title}, tuple(children))
+        return key
+
+    chapters = []
+    for at in range(sections):
+        verticals = [put("vertical", f"unit-{at}-{number}") for number in range(units)]
+        sequential = put("sequential", f"subsection-{at}", verticals)
+        chapters.append(put("chapter", f"section-{at}", [sequential]))
+    put("course", "course", chapters)
+    return StructureBuilder(course, version, blocks).build()
+
+
+class Shelf:
+    """A source (``course_sync_plugin.structure.source``) whose courses a test puts there.
+
+    In place of a structure it may hold an error, which :meth:`read` raises; its version is then in ``versions``.
+    """
+
+    def __init__(self) -> None:
+        self.courses: dict[str, Structure | Exception] = {}
+        self.versions: dict[str, str] = {}
+        self.reads = 0
+
+    def put(self, structure: Structure) -> Structure:
+        """Put a course there without telling anybody."""
+        self.courses[structure.course_id] = structure
+        self.versions[structure.course_id] = structure.published_version
+        return structure
+
+    def publish(self, structure: Structure) -> Structure:
+        """Put a course there and tell our receiver, as the platform does."""
+        self.put(structure)
+        on_course_published(None, CourseKey.from_string(structure.course_id))
+        return structure
+
+    def break_(self, error: Exception, version: str, course: str = COURSE) -> None:
+        """Publish something that cannot be read."""
+        self.courses[course], self.versions[course] = error, version
+        on_course_published(None, CourseKey.from_string(course))
+
+    def delete(self, course: str = COURSE) -> None:
+        """Take a course away without telling anybody."""
+        del self.courses[course], self.versions[course]
+
+    def published_version(self, course_id: str) -> str | None:
+        return self.versions.get(course_id)
+
+    def published_versions(self) -> Iterable[tuple[str, str]]:
+        return list(self.versions.items())
+
+    def read(self, course_id: str) -> Structure:
+        self.reads += 1
+        found = self.courses.get(course_id)
+        if found is None:
+            raise CourseNotFound(f"{course_id} is not on the shelf")
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+SHELF = Shelf()
+
+
+def the_shelf() -> Shelf:
+    """What COURSE_SYNC_SOURCE names in tests that use the fixture ``shelf``."""
+    return SHELF
+
+
+def recorded(course: str = COURSE) -> Course:
+    """The row of a course."""
+    return Course.objects.get(key_digest=digest_of(course))
+
+
+def journal(course: str = COURSE) -> list[JournalOperation]:
+    """The journal of a course that is for every lane."""
+    return list(JournalOperation.objects.filter(course=recorded(course), lane=None).order_by("position"))
+
+
+def replayed(course: str = COURSE) -> Structure:
+    """What comes out when the whole journal is applied to nothing."""
+    tree = Tree()
+    for row in journal(course):
+        tree.apply(row.as_operation())
+    return tree.structure(course)
+
+
+def differences(course: str, *others: Structure) -> list[str]:
+    """What differs between a course as recorded and other readings of it, fields and places; nothing: they agree."""
+    stored = stored_structure(recorded(course))
+    found = []
+    for other in others:
+        for key in stored.entities.keys() | other.entities.keys():
+            if stored.entities.get(key) != other.entities.get(key):
+                found.append(f"{key}: {stored.entities.get(key)} and {other.entities.get(key)}")
+        if list(stored.entities) != list(other.entities):
+            found.append("the document order differs")
+    return found
+
+
+@contextmanager
+def own_queries() -> Iterator[list[str]]:
+    """Collect the SQL of what is done, without savepoints and without waffle's, which asks now and then."""
+    found: list[str] = []
+    with CaptureQueriesContext(connection) as queries:
+        yield found
+    for query in queries:
+        if not query["sql"].startswith(("SAVEPOINT", "RELEASE")) and "waffle_" not in query["sql"]:
+            found.append(query["sql"])
+
+
+def same(structure: Structure, **values: Any) -> Structure:
+    """The structure with some values changed."""
+    return attrs.evolve(structure, **values)

@@ -1,0 +1,396 @@
+"""The client against a catalog that pages as course-discovery does, and against everything that goes wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from course_sync_plugin.catalog import answers, client
+from course_sync_plugin.catalog.auth import Access, catalog_access
+from course_sync_plugin.catalog.client import CatalogClient, Limits
+from course_sync_plugin.catalog.paging import OFFSET, Place, first_place, pages
+from course_sync_plugin.exceptions import ConfigurationError, RateLimited, TransientError
+from course_sync_plugin.testing.catalog_server import Answer, CatalogServer, MadeUpRuns, made_up_key, recorded_runs
+from tests.conftest import shared_data
+
+
+@pytest.fixture
+def catalog(settings):
+    with CatalogServer() as server:
+        for name, value in server.settings.items():
+            setattr(settings, name, value)
+        yield server
+
+
+class Asking(CatalogClient):
+    """A client that does not really wait, and remembers how long it would have."""
+
+    def __init__(self, access=None, budget=60, requests=None, timeout=(2, 2)):
+        self.waits, self.failures = [], []
+        access = access or catalog_access(timeout)
+        super().__init__(access, Limits(timeout, budget, requests), self.waits.append, self.failures.append)
+
+    def keys(self, place):
+        with self:
+            return [row["key"] for page in pages(self, place) for row in page.rows]
+
+
+def keys_of(number):
+    return [made_up_key(at) for at in range(number)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 20, 21, 45, 100, 101, 250])
+@pytest.mark.parametrize("place", [first_place(10), first_place(20), first_place(100), Place(OFFSET, 0, 30)], ids=str)
+def test_every_run_comes_once_in_both_styles(catalog, place, count):
+    """The table of pagination_trap.json, where the platform's own loop loses up to all of them."""
+    catalog.runs = MadeUpRuns(count)
+    assert Asking().keys(place) == keys_of(count)
+
+
+def test_the_trap_is_real(catalog):
+    """The server does fall back to 20 runs where page_size comes without page: else the tests above prove nothing."""
+    catalog.runs = MadeUpRuns(250)
+    with Asking() as asking:
+        assert len(asking.get({"page_size": 100})["results"]) == 20
+        assert len(asking.get({"page": 2, "page_size": 100})["results"]) == 100
+
+
+def test_a_catalog_that_knows_limit_and_offset_alone_is_read_too(catalog):
+    catalog.runs = MadeUpRuns(45)
+    catalog.fault = lambda asked: catalog._page({k: v for k, v in asked.query.items() if k != "page"})
+    assert Asking().keys(first_place(100)) == keys_of(45)
+
+
+@pytest.mark.parametrize("pattern", ["normal_page_p*.json", "normal_limitoffset_p*.json"])
+def test_recorded_pages_whose_links_name_another_host(catalog, pattern):
+    """The links lead to discovery.example.com; only the place is taken from them."""
+    paths = sorted((shared_data() / "catalog").glob(pattern))
+    recorded = [json.loads(path.read_text()) for path in paths]
+
+    def page(asked):
+        number = int(asked.query.get("page", 1)) - 1 + int(asked.query.get("offset", 0)) // 20
+        return Answer(body=json.dumps(recorded[number]).encode())
+
+    catalog.fault = page
+    assert Asking().keys(first_place(100)) == [run["key"] for run in recorded_runs(*paths)]
+    assert len(catalog.pages_asked()) == 3
+
+
+def test_every_request_excludes_utm(catalog):
+    catalog.runs = MadeUpRuns(30)
+    with Asking() as asking:
+        rows = [row for page in pages(asking, first_place(20)) for row in page.rows]
+    assert not [row for row in rows if "utm" in row["marketing_url"]]
+    assert {query["exclude_utm"] for query in catalog.pages_asked()} == {"1"}
+
+
+def linked(catalog, link, rows=None, count=100):
+    """Make every answer a page with this link."""
+    rows = [{"key": made_up_key(0)}] if rows is None else rows
+    catalog.fault = lambda asked: Answer(body=json.dumps({"count": count, "next": link, "results": rows}).encode())
+
+
+@pytest.mark.parametrize(
+    ("link", "rows", "what"),
+    [
+        ("{root}/api/v1/course_runs/?page=1&page_size=20", None, "does not lead on"),
+        ("{root}/api/v1/course_runs/?page=0", None, "does not lead on"),
+        ("{root}/api/v1/course_runs/?page=two", None, "does not lead on"),
+        ("{root}/api/v1/course_runs/?page=99999999999999999999", None, "does not lead on"),
+        ("http://[broken", None, "no address"),
+        (17, None, "does not lead on"),
+        ("{root}/api/v1/course_runs/?page=2", [], "empty page"),
+    ],
+)
+def test_links_that_lead_nowhere_end_the_list(catalog, link, rows, what):
+    linked(catalog, link.format(root=catalog.root) if isinstance(link, str) else link, rows)
+    with pytest.raises(TransientError, match=what):
+        Asking().keys(first_place(20))
+    assert len(catalog.pages_asked()) == 1
+
+
+def test_the_same_page_for_ever_ends(catalog):
+    def same(asked):
+        link = f"{catalog.root}/?page={int(asked.query['page']) + 1}"
+        return Answer(body=json.dumps({"count": 100, "next": link, "results": [{"key": "a"}]}).encode())
+
+    catalog.fault = same
+    with pytest.raises(TransientError, match="same page twice"):
+        Asking().keys(first_place(1))
+    assert len(catalog.pages_asked()) == 2
+
+
+def test_a_list_that_never_ends_ends(catalog):
+    def endless(asked):
+        number = int(asked.query["page"])
+        rows = [{"key": made_up_key(number)}]
+        return Answer(body=json.dumps({"count": 5, "next": f"/?page={number + 1}", "results": rows}).encode())
+
+    catalog.fault = endless
+    with pytest.raises(TransientError, match="beyond its 5 runs"):
+        Asking().keys(first_place(1))
+    assert len(catalog.pages_asked()) == 7
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_credentials_never_leave_for_another_host(catalog, scheme):
+    catalog.runs = MadeUpRuns(45)
+    with CatalogServer(MadeUpRuns(45)) as other:
+        port = other.root.rpartition(":")[2]
+
+        def foreign(asked):
+            answer = catalog._page(asked.query)
+            return Answer(body=answer.body.replace(catalog.root.encode(), f"{scheme}://localhost:{port}".encode()))
+
+        catalog.fault = foreign
+        assert Asking().keys(first_place(20)) == keys_of(45)
+        assert other.asked == []
+
+
+def test_redirects_are_refused(catalog):
+    with CatalogServer() as other:
+        catalog.fault = lambda asked: Answer(302, headers={"Location": f"{other.root}/api/v1/course_runs/"})
+        with pytest.raises(ConfigurationError, match="redirects"):
+            Asking().keys(first_place(20))
+        assert other.asked == []
+
+
+def test_rows_that_shift_to_the_back_come_twice_and_are_not_lost(catalog):
+    catalog.runs = list(MadeUpRuns(45))
+
+    def shift(asked):
+        if asked.query["page"] == "2" and len(catalog.runs) == 45:
+            catalog.runs.insert(0, {"key": "course-v1:A+New+1"})
+
+    catalog.fault = shift
+    got = Asking().keys(first_place(20))
+    assert set(got) == set(keys_of(45))
+    assert len(got) == 46
+
+
+def test_rows_that_are_taken_away_while_paging_are_told(catalog):
+    catalog.runs = list(MadeUpRuns(45))
+
+    def shift(asked):
+        if asked.query["page"] == "2" and len(catalog.runs) == 45:
+            catalog.runs.pop(0)
+
+    catalog.fault = shift
+    with Asking() as asking:
+        assert [page.moved for page in pages(asking, first_place(20))] == [False, True, False]
+
+
+def test_a_last_page_that_is_gone_meanwhile_is_told(catalog):
+    catalog.runs = list(MadeUpRuns(21))
+
+    def shrink(asked):
+        if asked.query["page"] == "2":
+            del catalog.runs[10:]
+
+    catalog.fault = shrink
+    with Asking() as asking:
+        assert [(len(page.rows), page.moved) for page in pages(asking, first_place(20))] == [(20, False), (0, True)]
+
+
+def test_a_token_that_is_not_taken_any_more_is_renewed_once(catalog):
+    catalog.runs = MadeUpRuns(45)
+    asking = Asking()
+    list(pages(asking, first_place(20)))
+    catalog.tokens.clear()
+    assert asking.keys(first_place(20)) == keys_of(45)
+    assert [asked.path for asked in catalog.asked].count("/oauth2/access_token") == 2
+
+
+def test_a_token_that_is_never_taken_needs_the_operator(catalog):
+    catalog.fault = lambda asked: catalog.tokens.clear()
+    with pytest.raises(ConfigurationError, match="401"):
+        Asking().keys(first_place(20))
+    assert len(catalog.pages_asked()) == 2
+
+
+def test_a_token_about_to_expire_is_renewed_before(catalog):
+    tokens = iter("abc")
+    catalog.tokens |= set("abc")
+    catalog.runs = MadeUpRuns(45)
+    access = Access(f"{catalog.root}/api/v1", "test", lambda: (next(tokens), 0))
+    assert Asking(access).keys(first_place(20)) == keys_of(45)
+    assert [asked.headers["Authorization"] for asked in catalog.asked] == ["JWT a", "JWT b", "JWT c"]
+
+
+def test_wrong_credentials_need_the_operator_and_stay_out_of_the_message(catalog, settings):
+    settings.BACKEND_SERVICE_EDX_OAUTH2_SECRET = "not-the-secret"
+    with pytest.raises(ConfigurationError, match="OAUTH2_KEY") as error:
+        Asking().keys(first_place(20))
+    assert "not-the-secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["COURSE_CATALOG_API_URL", "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL", "BACKEND_SERVICE_EDX_OAUTH2_KEY",
+     "BACKEND_SERVICE_EDX_OAUTH2_SECRET"],
+)  # fmt: skip
+def test_a_missing_setting_is_named(catalog, settings, name):
+    setattr(settings, name, "")
+    with pytest.raises(ConfigurationError, match=name):
+        catalog_access((1, 1))
+
+
+def once(*answers_):
+    """Give these answers first, and then what the catalog says."""
+    waiting = list(answers_)
+    return lambda asked: waiting.pop(0) if waiting else None
+
+
+LATER = Answer(429, b'{"detail": "Request was throttled. Expected available in 3541 seconds."}')
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait"),
+    [
+        (Answer(429, headers={"Retry-After": "7"}), 7),
+        (Answer(429, b'{"detail": "Request was throttled. Expected available in 12 seconds."}'), 12),
+        (Answer(429, b"<html>"), 60),
+        (Answer(429, headers={"Retry-After": "soon"}), 60),
+        (Answer(429, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}), 0),
+    ],
+)
+def test_a_throttled_request_waits_as_told(catalog, answer, wait):
+    catalog.runs = MadeUpRuns(5)
+    catalog.fault = once(answer)
+    asking = Asking()
+    assert asking.keys(first_place(20)) == keys_of(5)
+    assert asking.waits == [wait]
+    assert len(asking.failures) == 1
+
+
+def test_a_date_in_retry_after(catalog):
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    catalog.fault = once(Answer(429, headers={"Retry-After": later}))
+    asking = Asking()
+    asking.keys(first_place(20))
+    assert 25 < asking.waits[0] <= 30
+
+
+def test_a_wait_beyond_the_budget_stops_at_once(catalog):
+    catalog.fault = once(LATER)
+    asking = Asking()
+    with pytest.raises(RateLimited) as error:
+        asking.keys(first_place(20))
+    assert (error.value.retry_after, asking.waits) == (3541, [])
+
+
+def test_waits_share_one_budget(catalog):
+    forty = Answer(429, headers={"Retry-After": "40"})
+    catalog.fault = once(forty, forty)
+    asking = Asking()
+    with pytest.raises(RateLimited):
+        asking.keys(first_place(20))
+    assert asking.waits == [40]
+
+
+def test_what_the_operator_allows_in_an_hour(catalog):
+    catalog.runs = MadeUpRuns(100)
+    asking = Asking(requests=3)
+    with pytest.raises(RateLimited, match="this hour"):
+        asking.keys(first_place(20))
+    assert len(catalog.pages_asked()) == 3
+
+
+BROKEN = {
+    "503 of a proxy": Answer(503, b"<html>Service Temporarily Unavailable</html>", {"Content-Type": "text/html"}),
+    "500": Answer(500),
+    "HTML with 200": Answer(200, b"<html>sign in</html>", {"Content-Type": "text/html"}),
+    "cut-off JSON": Answer(200, b'{"count": 3, "results": [{"key": "cour'),
+    "cut-off connection": Answer(200, b'{"count": 3, "results": []}', cut=9),
+    "a list": Answer(200, b"[]"),
+    "no results": Answer(200, b'{"count": 3}'),
+    "not UTF-8": Answer(200, b"\xff\xfe\xfa"),
+    "deep nesting": Answer(200, b"[" * 100_000),
+    "broken gzip": Answer(200, b"no gzip", {"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+def test_a_broken_answer_is_asked_for_again(catalog, answer):
+    catalog.runs = MadeUpRuns(5)
+    catalog.fault = once(answer, answer)
+    asking = Asking()
+    assert asking.keys(first_place(20)) == keys_of(5)
+    assert asking.waits == list(client.RETRIES[:2])
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+def test_a_catalog_that_stays_broken_is_given_up(catalog, answer):
+    catalog.fault = lambda asked: answer
+    asking = Asking()
+    with pytest.raises(TransientError):
+        asking.keys(first_place(20))
+    assert len(catalog.pages_asked()) == len(client.RETRIES) + 1
+    assert len(asking.failures) == len(client.RETRIES) + 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 410, 451])
+def test_a_refusal_is_not_repeated(catalog, status):
+    catalog.fault = lambda asked: Answer(status)
+    with pytest.raises(ConfigurationError, match=str(status)):
+        Asking().keys(first_place(20))
+    assert len(catalog.pages_asked()) == 1
+
+
+def test_a_wrong_address_needs_the_operator(catalog, settings):
+    settings.COURSE_CATALOG_API_URL = f"{catalog.root}/api/v9"
+    with pytest.raises(ConfigurationError, match="COURSE_CATALOG_API_URL"):
+        Asking().keys(first_place(20))
+
+
+def test_a_catalog_that_is_down(catalog, settings):
+    access = catalog_access((1, 1))
+    access.auth()
+    catalog.__exit__()
+    asking = Asking(access)
+    with pytest.raises(TransientError, match="could not be reached"):
+        asking.keys(first_place(20))
+
+
+def test_a_catalog_that_says_nothing(catalog):
+    catalog.latency = 0.5
+    with pytest.raises(TransientError, match="could not be reached"):
+        Asking(Access(f"{catalog.root}/api/v1", "test", lambda: ("a", 60)), budget=0, timeout=(1, 0.1)).keys(
+            first_place(20)
+        )
+
+
+def test_an_answer_that_comes_drop_by_drop_is_given_up(catalog, monkeypatch):
+    """Each drop is in time, the whole is not."""
+    monkeypatch.setattr(client, "_WHOLE_ANSWER", 0)
+    with pytest.raises(TransientError, match="not complete"):
+        Asking(budget=0).keys(first_place(20))
+
+
+def test_an_answer_without_end_is_given_up(catalog, monkeypatch):
+    monkeypatch.setattr(answers, "LARGEST", 1000)
+    catalog.runs = MadeUpRuns(50)
+    with pytest.raises(ConfigurationError, match="smaller page size"):
+        Asking().keys(first_place(50))
+
+
+def test_a_packed_answer(catalog):
+    catalog.runs = MadeUpRuns(20)
+    catalog.fault = lambda asked: Answer(
+        200, gzip.compress(catalog._page(asked.query).body), {"Content-Encoding": "gzip"}
+    )
+    assert Asking().keys(first_place(20)) == keys_of(20)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_catalogs_of_random_page_sizes(catalog, seed):
+    chance = random.Random(seed)
+    count, size = chance.randint(0, 130), chance.randint(1, 50)
+    catalog.runs = MadeUpRuns(count)
+    place = chance.choice([first_place(size), Place(OFFSET, 0, size)])
+    assert Asking().keys(place) == keys_of(count)

@@ -1,0 +1,374 @@
+"""Catalog columns come back without a call to the catalog, drift is told, about links lead where they should."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from io import StringIO
+
+import pytest
+from config_models.models import cache
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from edx_django_utils.cache import RequestCache
+from opaque_keys.edx.keys import CourseKey
+
+from course_sync_plugin import api, receivers
+from course_sync_plugin.models import CatalogRecord, CatalogSyncConfiguration, DatabaseNow
+from course_sync_plugin.saved_overviews import SavedOverviews
+from course_sync_plugin.settings import common
+from course_sync_plugin.testing.catalog_server import CatalogServer, MadeUpRuns, made_up_key
+from sandbox.course_overviews.models import CourseOverview
+from sandbox.published.publishing import publish, unpublish
+from tests.conftest import SAMPLE
+
+pytestmark = pytest.mark.django_db
+
+KEY = made_up_key(0)
+URL = "https://www.example.com/course/c000000"
+SOCIAL = "https://social.example.com/c"
+ABOUT = "org.openedx.learning.course_about.render.started.v1"
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    cache.clear()
+    RequestCache.clear_all_namespaces()
+
+
+@pytest.fixture
+def filled(settings):
+    """A site whose overviews were filled by a catalog that is gone since."""
+    CourseOverview.objects.create(id=KEY)
+    with CatalogServer(MadeUpRuns(3)) as server:
+        for name, value in server.settings.items():
+            setattr(settings, name, value)
+        api.update_catalog_data(api.CatalogOptions())
+    CatalogRecord.objects.update(check_at=None)
+    return CourseOverview.objects.get(id=KEY)
+
+
+def url():
+    return CourseOverview.objects.get(id=KEY).marketing_url
+
+
+# ---- survival
+
+
+def test_installed_and_never_run_it_leaves_nothing_behind():
+    CourseOverview.objects.create(id=KEY, marketing_url="https://www.example.com/mine")
+    CourseOverview.objects.create(id="ccx-v1:Org+C000000+2026+ccx@1")
+    assert api.restore_due_catalog_columns() == 0
+    api.restore_catalog_columns([KEY])
+    assert (url(), CatalogRecord.objects.count()) == ("https://www.example.com/mine", 0)
+
+
+def test_an_overview_made_again_gets_its_columns_back(filled):
+    filled.delete()
+    CourseOverview.objects.create(id=KEY)
+    assert url() is None
+    assert api.restore_due_catalog_columns() == 1
+    assert url() == URL
+    assert api.restore_due_catalog_columns() == 0
+
+
+def test_a_ccx_made_after_the_run_gets_the_url_of_its_parent(filled):
+    ccx = "ccx-v1:Org+C000000+2026+ccx@9"
+    CourseOverview.objects.create(id=ccx)
+    assert api.restore_due_catalog_columns() == 1
+    assert CourseOverview.objects.get(id=ccx).marketing_url == URL
+
+
+def test_a_task_is_woken_after_the_commit_with_the_key(filled, monkeypatch, django_capture_on_commit_callbacks):
+    sent = []
+    monkeypatch.setattr(receivers.saved_overviews, "add", sent.append)
+    with django_capture_on_commit_callbacks() as callbacks:
+        filled.save()
+        assert sent == []
+    for callback in callbacks:
+        callback()
+    assert sent == [KEY]
+
+
+def test_saving_an_overview_costs_no_query_and_making_one_costs_one(filled):
+    with CaptureQueriesContext(connection) as saving:
+        filled.save()
+    assert len(saving) == 1
+    with CaptureQueriesContext(connection) as making:
+        CourseOverview.objects.create(id=made_up_key(1))
+    assert [one["sql"].split()[0] for one in making][-2:] == ["UPDATE", "RELEASE"]
+    assert len(making) == 4  # INSERT, SAVEPOINT, UPDATE, RELEASE
+
+
+def test_a_publish_that_saved_the_old_row_over_ours(filled):
+    """It had read the row before the run wrote it."""
+    CourseOverview.objects.update(marketing_url=None)
+    stale = CourseOverview.objects.get(id=KEY)
+    api.restore_catalog_columns([KEY])
+    stale.display_name = "Renamed"
+    stale.save()
+    assert url() is None
+    api.restore_catalog_columns([KEY])
+    assert (url(), CourseOverview.objects.get().display_name) == (URL, "Renamed")
+
+
+def test_what_a_run_wrote_is_looked_at_again_a_minute_later(settings):
+    CourseOverview.objects.create(id=KEY)
+    with CatalogServer(MadeUpRuns(1)) as server:
+        for name, value in server.settings.items():
+            setattr(settings, name, value)
+        api.update_catalog_data(api.CatalogOptions())
+    CourseOverview.objects.update(marketing_url=None)
+    assert api.restore_due_catalog_columns() == 0
+    CatalogRecord.objects.update(check_at=DatabaseNow(-1))
+    assert api.restore_due_catalog_columns() == 1
+    assert url() == URL
+
+
+def test_switched_off_nothing_comes_back_until_it_is_on_again(filled):
+    CatalogSyncConfiguration.objects.create(enabled=False)
+    filled.delete()
+    CourseOverview.objects.create(id=KEY)
+    assert (api.restore_due_catalog_columns(), url()) == (0, None)
+    CatalogSyncConfiguration.objects.create(enabled=True)
+    assert (api.restore_due_catalog_columns(), url()) == (1, URL)
+
+
+def test_a_failing_database_does_not_fail_the_save(filled, monkeypatch):
+    def fail(key):
+        raise RuntimeError("no table")
+
+    monkeypatch.setattr(receivers.api, "note_overview_created", fail)
+    CourseOverview.objects.create(id=made_up_key(1))
+    assert CourseOverview.objects.filter(id=made_up_key(1)).exists()
+
+
+def test_keys_are_collected_and_sent_in_few_messages():
+    """The first message goes at once; what comes while it is on its way goes together."""
+    sent, go_on, begun = [], threading.Event(), threading.Event()
+
+    def send(keys):
+        sent.append(keys)
+        begun.set()
+        go_on.wait(5)
+
+    saved = SavedOverviews(send, rest=lambda: 0)
+    saved.add("a")
+    assert begun.wait(5)
+    for _ in range(100):
+        saved.add("b")
+        saved.add("c")
+    go_on.set()
+    saved.finish()
+    assert sent == [["a"], ["b", "c"]]
+
+
+def test_a_course_deleted_and_published_again(settings, filled):
+    """The whole way in the sandbox, with what the platform does to an overview."""
+    course = "course-v1:Org+C000000+2026"
+    publish(SAMPLE / "old", course)
+    assert url() == URL
+    unpublish(course)
+    assert not CourseOverview.objects.exists()
+    publish(SAMPLE / "new", course)
+    assert url() is None
+    api.restore_due_catalog_columns()
+    assert url() == URL
+
+
+# ---- drift
+
+
+def drift():
+    out = StringIO()
+    call_command("course_sync", "drift", "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+def test_drift_is_told_with_both_sides_and_since_when(filled):
+    """The catalog says 2026-02-02 and that it is paced; here there is no start."""
+    found = drift()
+    assert [(one["course_id"], one["column"], one["catalog"], one["here"]) for one in found] == [
+        (KEY, "start", "2026-02-02T00:00:00Z", None)
+    ]
+    assert found[0]["since"] == CatalogRecord.objects.get(key=KEY).drift["start"]
+    assert drift() == found
+
+
+def test_drift_follows_both_sides(filled):
+    CourseOverview.objects.update(start="2026-02-02T00:00:00Z", self_paced=True, end="2026-03-01T12:00:00.5Z")
+    found = {one["column"]: (one["catalog"], one["here"]) for one in drift()}
+    assert found == {"self_paced": (False, True), "end": (None, "2026-03-01T12:00:00Z")}
+    CourseOverview.objects.update(self_paced=False, end=None)
+    assert drift() == []
+    assert CatalogRecord.objects.get(key=KEY).drift == {}
+
+
+def test_drift_is_never_written(filled):
+    drift()
+    api.restore_catalog_columns([KEY])
+    assert CourseOverview.objects.get().start is None
+
+
+@pytest.mark.parametrize(
+    ("here", "differs"), [("en", False), ("en-us", False), ("EN_US", False), (None, False), ("fr", True)]
+)
+def test_languages_are_compared_by_what_they_mean(filled, here, differs):
+    CourseOverview.objects.update(start="2026-02-02T00:00:00Z", language=here)
+    assert bool(drift()) == differs
+
+
+def test_drift_by_mail(filled):
+    call_command("course_sync", "drift", "--notify", "team@example.com", stdout=StringIO())
+    assert mail.outbox[0].to == ["team@example.com"]
+    assert f"{KEY}: start is 2026-02-02T00:00:00Z in the catalog and None in Studio" in mail.outbox[0].body
+    CourseOverview.objects.update(start="2026-02-02T00:00:00Z")
+    call_command("course_sync", "drift", "--notify", "team@example.com", stdout=StringIO())
+    assert len(mail.outbox) == 1
+
+
+# ---- about links
+
+
+@pytest.mark.parametrize(
+    ("social", "marketing", "custom", "mktg", "ignores", "expected"),
+    [
+        (SOCIAL, URL, True, True, False, SOCIAL),
+        (SOCIAL, URL, False, True, False, URL),
+        (SOCIAL, URL, True, False, False, SOCIAL),
+        (SOCIAL, URL, False, False, False, "about"),
+        (SOCIAL, URL, False, False, True, SOCIAL),
+        (None, URL, True, True, False, URL),
+        (None, URL, True, False, False, "about"),
+        (None, URL, False, False, True, URL),
+        (None, None, True, True, False, "about"),
+        ("", "", True, True, True, "about"),
+    ],
+)
+def test_the_order_and_the_switches(settings, social, marketing, custom, mktg, ignores, expected):
+    settings.SOCIAL_SHARING_SETTINGS = {"CUSTOM_COURSE_URLS": custom}
+    settings.FEATURES = {"ENABLE_MKTG_SITE": mktg}
+    settings.LMS_ROOT_URL = "https://lms.example.com"
+    if ignores:
+        CatalogSyncConfiguration.objects.create(about_page_ignores_switches=True)
+    overview = CourseOverview(id=CourseKey.from_string(KEY), social_sharing_url=social, marketing_url=marketing)
+    about = f"https://lms.example.com/courses/{KEY}/about"
+    assert api.about_page_url(overview) == (about if expected == "about" else expected)
+
+
+def test_releases_that_have_the_switch_as_a_setting(settings):
+    settings.FEATURES = {}
+    settings.ENABLE_MKTG_SITE = True
+    assert api.about_page_url(CourseOverview(id=CourseKey.from_string(KEY), marketing_url=URL)) == URL
+
+
+class Host:
+    """A settings module."""
+
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+
+@pytest.mark.parametrize(
+    ("before", "pipeline"),
+    [
+        (None, []),
+        ({}, []),
+        ({ABOUT: []}, []),
+        ({ABOUT: ["other.Step"]}, ["other.Step"]),
+        ({ABOUT: "other.Step"}, ["other.Step"]),
+        ({ABOUT: {"pipeline": ["other.Step"], "fail_silently": False}}, ["other.Step"]),
+        ({ABOUT: {"fail_silently": False}}, []),
+        ({"another.filter": {"pipeline": ["x"]}}, []),
+    ],
+)
+def test_the_redirect_disturbs_no_other_pipeline(before, pipeline):
+    host = (
+        Host(COURSE_SYNC_REDIRECT_ABOUT_PAGE=True)
+        if before is None
+        else Host(COURSE_SYNC_REDIRECT_ABOUT_PAGE=True, OPEN_EDX_FILTERS_CONFIG=before)
+    )
+    kept = json.dumps(before)
+    common.plugin_settings(host)
+    common.plugin_settings(host)
+    after = host.OPEN_EDX_FILTERS_CONFIG
+    assert after[ABOUT]["pipeline"] == [*pipeline, "course_sync_plugin.catalog.about_link.RedirectAboutPage"]
+    assert json.dumps(before) == kept
+    assert {name: value for name, value in after.items() if name != ABOUT} == {
+        name: value for name, value in (before or {}).items() if name != ABOUT
+    }
+    if isinstance((before or {}).get(ABOUT), dict):
+        assert after[ABOUT]["fail_silently"] is False
+
+
+def test_the_redirect_is_opt_in():
+    host = Host()
+    common.plugin_settings(host)
+    assert not hasattr(host, "OPEN_EDX_FILTERS_CONFIG")
+
+
+@pytest.fixture
+def _redirecting(settings):
+    settings.FEATURES = {"ENABLE_MKTG_SITE": True}
+    settings.OPEN_EDX_FILTERS_CONFIG = {
+        ABOUT: {"pipeline": ["course_sync_plugin.catalog.about_link.RedirectAboutPage"]}
+    }
+
+
+@pytest.mark.usefixtures("_redirecting")
+def test_the_about_page_leads_to_the_marketing_url(filled, client):
+    response = client.get(f"/courses/{KEY}/about")
+    assert (response.status_code, response["Location"]) == (302, URL)
+
+
+@pytest.mark.usefixtures("_redirecting")
+@pytest.mark.parametrize(
+    "target", [None, "https://lms.example.com/courses/{}/about", "http://testserver/courses/{}/about/"]
+)
+def test_the_about_page_never_leads_to_itself(filled, client, target):
+    CourseOverview.objects.update(marketing_url=target.format(KEY) if target else None)
+    assert client.get(f"/courses/{KEY}/about").status_code == 200
+
+
+def test_switched_off_the_about_page_stays(filled, client):
+    response = client.get(f"/courses/{KEY}/about")
+    assert response.status_code == 200
+    assert f"/courses/{KEY}/about" in response.content.decode()
+
+
+# ---- web requests
+
+
+@pytest.mark.usefixtures("_redirecting")
+def test_no_web_request_touches_the_catalog(filled, client, monkeypatch):
+    """Every page that shows or changes what comes from the catalog, with the network gone."""
+
+    def refuse(self, address):
+        raise AssertionError(f"a web request connected to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    admin = "/admin/course_sync_plugin/"
+    for path in (
+        "/", f"/courses/{KEY}/about", f"{admin}catalogrun/", f"{admin}catalogrecord/",
+        f"{admin}catalogsyncconfiguration/",
+        f"{admin}catalogsyncconfiguration/add/", f"{admin}catalogrecord/?q=Org",
+    ):  # fmt: skip
+        assert client.get(path).status_code in (200, 302), path
+    form = {"enabled": "on", "page_size": 50, "connect_timeout": 5, "read_timeout": 30, "wait_budget": 60,
+            "requests_per_hour": 0, "sync_marketing_url": "on"}  # fmt: skip
+    assert client.post(f"{admin}catalogsyncconfiguration/add/", form).status_code == 302
+    assert CatalogSyncConfiguration.current().page_size == 50
+    publish(SAMPLE / "old", KEY)
+
+
+def test_the_run_record_is_there_to_see(filled, client):
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    page = client.get("/admin/course_sync_plugin/catalogrun/").content.decode()
+    assert "completed" in page
+    assert "&#x27;retrieved&#x27;: 3" in page or '"retrieved": 3' in page or "&quot;retrieved&quot;: 3" in page
+    assert client.post("/admin/course_sync_plugin/catalogrun/add/").status_code == 403

@@ -1,0 +1,501 @@
+"""``manage.py course_sync`` as operators use it: help, results, exit statuses, what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from course_sync_plugin import api
+from course_sync_plugin.management.subcommands import SUBCOMMANDS
+from course_sync_plugin.models import Course, CourseContext, Lane, Marker, Subscription, Target
+from course_sync_plugin.testing.faults import Refuse
+from tests.conftest import ROOT
+
+from .courses import COURSE, a_course, recorded
+
+OTHER = "course-v1:Org+Course+Other"
+JSON = {"sync", "backfill", "approve", "deliver", "sweep", "status", "add-target", "targets", "test", "set-context"}
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Run a subcommand; return exit status, output and errors."""
+    out, err = StringIO(), StringIO()
+    try:
+        call_command("course_sync", *arguments, stdout=out, stderr=err)
+    except SystemExit as exit_:
+        return exit_.code, out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
+
+
+def value(*arguments: str) -> object:
+    """Run a subcommand with --json and return what it printed."""
+    status, out, _err = run(*arguments, "--json")
+    assert status == 0
+    return json.loads(out)
+
+
+def process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a subcommand as a process."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "manage.py", "course_sync", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "120"},
+    )  # fmt: skip
+
+
+class TestHelp:
+    @pytest.mark.parametrize("subcommand", SUBCOMMANDS, ids=lambda subcommand: subcommand.name)
+    def test_each_has_an_example_that_parses(self, subcommand, capsys):
+        with pytest.raises(SystemExit) as exit_:
+            call_command("course_sync", subcommand.name, "--help")
+        assert exit_.value.code == 0
+        text = capsys.readouterr().out
+        assert str(subcommand.help) in re.sub(r"\s+", " ", text)
+        example = re.search(r"example:\n  manage\.py course_sync (.+)", text)[1]
+        from django.core.management import load_command_class
+
+        parser = load_command_class("course_sync_plugin", "course_sync").create_parser("manage.py", "course_sync")
+        assert parser.parse_args(shlex.split(example)).subcommand == subcommand.name
+
+    def test_json_where_there_is_a_result(self):
+        assert {subcommand.name for subcommand in SUBCOMMANDS if subcommand.has_json} >= JSON
+
+    def test_the_list_of_all(self):
+        done = process("--help")
+        assert done.returncode == 0
+        for subcommand in SUBCOMMANDS:
+            assert f"    {subcommand.name}" in done.stdout
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "",
+            "synch",
+            "sync --what",
+            "add-target",
+            "run --workers 0",
+            "run --workers 1.5",
+            "run --interval -1",
+            "run --seconds x",
+            "run --seconds nan",
+            "skip crm --operation x",
+            "rotate-secret crm --hours -1",
+            f"set-context {COURSE} crm",
+        ],
+    )
+    def test_wrong_usage(self, line):
+        """Exit status 2 in a process (below), an error for those who call it from Python."""
+        with pytest.raises(CommandError):
+            call_command("course_sync", *line.split())
+
+    @pytest.mark.parametrize("arguments", [[], ["synch"], ["run", "--workers", "0"]], ids=" ".join)
+    def test_wrong_usage_is_exit_status_2(self, arguments):
+        done = process(*arguments)
+        assert done.returncode == 2
+        assert "usage: manage.py course_sync" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.django_db
+class TestSync:
+    def test_what_was_published(self, shelf):
+        shelf.publish(a_course("v1"))
+        shelf.publish(a_course("v1", course=OTHER, sections=1))
+        assert run("sync") == (0, f"{OTHER}: recorded 6 create\n{COURSE}: recorded 11 create\n", "")
+        assert run("sync") == (0, "No course was published since the last sync.\n", "")
+        assert value("sync") == []
+
+    def test_quiet_or_not(self, shelf, settings):
+        settings.COURSE_SYNC_QUIET_SECONDS = 60
+        shelf.publish(a_course("v1"))
+        assert "recorded" in run("sync")[1]
+
+    def test_one_course_that_nobody_published(self, shelf):
+        shelf.put(a_course("v1"))
+        assert value("sync", "--course", COURSE) == [
+            {
+                "course_id": COURSE,
+                "outcome": "recorded",
+                "published_version": "v1",
+                "operations": {"create": 11},
+                "incomplete": False,
+                "warnings": [],
+                "error": "",
+            }
+        ]
+        assert run("sync", "--course", COURSE)[1] == f"{COURSE}: unchanged\n"
+
+    def test_one_that_was_deleted(self, shelf):
+        shelf.publish(a_course("v1"))
+        run("sync")
+        shelf.delete()
+        assert run("sync", "--course", COURSE)[1] == f"{COURSE}: held 11 delete\n"
+
+    def test_one_that_is_not_there(self, shelf):
+        shelf.put(a_course("v1"))
+        status, out, err = run("sync", "--course", "course-v1:Org+Course+Rum")
+        assert (status, out) == (1, "")
+        assert err == f"There is no published course course-v1:Org+Course+Rum. Did you mean {COURSE}?\n"
+        assert not Course.objects.exists()
+
+    @pytest.mark.parametrize("key", ["nonsense", "library-v1:Org+Library", "ccx-v1:O+C+R+ccx@1", "O/C/R"])
+    def test_what_is_no_course(self, shelf, key):
+        status, _out, err = run("sync", "--course", key)
+        assert status == 1
+        assert f"'{key}' is no course" in err
+
+    def test_one_that_cannot_be_read(self, shelf):
+        shelf.break_(ValueError("!"), "v1")
+        shelf.publish(a_course("v1", course=OTHER))
+        status, out, _err = run("sync")
+        assert status == 1
+        assert f"{COURSE}: unreadable ValueError: !\n" in out
+        assert f"{OTHER}: recorded 11 create\n" in out
+
+    def test_warnings(self, shelf):
+        import attrs
+
+        shelf.publish(attrs.evolve(a_course("v1"), warnings=("a pointer leads nowhere",)))
+        assert run("sync")[1].splitlines()[1] == "  a pointer leads nowhere"
+
+
+@pytest.mark.django_db
+class TestPlan:
+    @pytest.fixture
+    def published(self, shelf, receiver):
+        api.add_target("units", url=receiver.url, entity_types=["unit"])
+        api.add_target("others", url=receiver.url, orgs=["Elsewhere"])
+        shelf.publish(a_course("v1"))
+        return shelf
+
+    def test_what_would_be_sent_to_whom(self, published):
+        status, out, _err = run("sync", "--plan")
+        lines = out.splitlines()
+        assert status == 0
+        assert lines[0] == f"{COURSE}: recorded 11 create"
+        assert [line.split() for line in lines[1:]] == [["target", "operations"], ["crm", "11"], ["units", "6"]]
+
+    def test_nothing_is_done(self, published):
+        before = list(Marker.objects.values_list())
+        run("sync", "--plan")
+        value("sync", "--plan", "--course", COURSE)
+        assert not Course.objects.exists()
+        assert list(Marker.objects.values_list()) == before
+
+    def test_json(self, published):
+        (plan,) = value("sync", "--plan")
+        assert (plan["course_id"], plan["outcome"], plan["targets"]) == (COURSE, "recorded", {"crm": 11, "units": 6})
+        assert plan["operations"][0]["operation"] == "create"
+        assert plan["operations"][0]["entity_id"] == COURSE
+        assert len(plan["operations"]) == 11
+
+    def test_what_would_be_held(self, published):
+        run("sync")
+        published.delete()
+        assert run("sync", "--plan", "--course", COURSE)[1].startswith(f"{COURSE}: held 11 delete")
+        assert api.status()["held"] == []
+
+    def test_nothing_to_do(self, published):
+        run("sync")
+        assert run("sync", "--plan")[1] == "No course was published since the last sync.\n"
+        assert value("sync", "--plan") == []
+        published.publish(a_course("v2"))
+        assert run("sync", "--plan")[1].startswith(f"{COURSE}: unchanged")
+
+    def test_one_that_cannot_be_read_does_not_stop_the_rest(self, published):
+        from course_sync_plugin.exceptions import InvalidCourse
+
+        published.break_(InvalidCourse("html/a.xml, line 3"), "v1", OTHER)
+        status, out, _err = run("sync", "--plan")
+        assert status == 1
+        assert f"{OTHER}: unreadable html/a.xml, line 3" in out
+        assert f"{COURSE}: recorded 11 create" in out
+
+
+@pytest.mark.django_db
+class TestAddTarget:
+    @pytest.fixture(autouse=True)
+    def _allowed(self, settings):
+        settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
+
+    URL = ("--url", "http://127.0.0.1:1/")
+
+    def test_a_secret_is_made_and_shown_once(self):
+        status, out, _err = run("add-target", "crm", *self.URL)
+        assert status == 0
+        assert out.splitlines()[0] == "Target crm is added; 0 known courses will be sent."
+        (secret,) = re.findall(r"whsec_[A-Za-z0-9+/=]{44}", out)
+        for command in ("status", "targets"):
+            assert secret not in "".join(map(str, run(command)))
+        assert secret not in json.dumps(list(Target.objects.values()), default=str)
+
+    def test_a_secret_of_ones_own_is_not_shown(self, caplog):
+        caplog.set_level(0)
+        secret = "whsec_" + "A" * 43 + "="
+        _status, out, _err = run("add-target", "crm", *self.URL, "--secret", secret)
+        assert "whsec" not in out
+        assert "secret" not in value("add-target", "two", *self.URL, "--secret", secret)
+        assert secret not in caplog.text
+        assert secret[6:] not in json.dumps(list(Target.objects.values()), default=str)
+
+    def test_json(self, shelf):
+        shelf.publish(a_course("v1"))
+        run("sync")
+        added = value("add-target", "crm", *self.URL)
+        assert (added["name"], added["courses"]) == ("crm", 1)
+        assert added["secret"].startswith("whsec_")
+
+    def test_what_it_wants(self, shelf):
+        for key in (COURSE, OTHER, "course-v1:Elsewhere+Course+Run"):
+            shelf.publish(a_course("v1", course=key))
+        run("sync")
+        assert value("add-target", "all", *self.URL)["courses"] == 3
+        assert value("add-target", "org", *self.URL, "--org", "Org", "Third")["courses"] == 2
+        assert value("add-target", "one", *self.URL, "--course", OTHER, "--course", "course-v1:A+B+C")["courses"] == 1
+        assert value("add-target", "case", *self.URL, "--org", "ORG")["courses"] == 0
+        run("add-target", "units", *self.URL, "--entity-type", "unit", "section", "--option", "retry_schedule=1,1,5")
+        units = Target.objects.get(name="units")
+        assert (units.entity_types, units.options) == (["unit", "section"], {"retry_schedule": [1, 1, 5]})
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["crm", "--url", "http://10.0.0.1/hook"], "10.0.0.1"),
+            (["crm", "--url", "https://169.254.169.254/latest"], "169.254.169.254"),
+            (["crm", "--url", "http://example.org/hook"], "http"),
+            (["crm", "--url", "ftp://127.0.0.1/"], "URL is not valid"),
+            (["crm"], "URL is not valid"),
+            (["crm", *URL, "--secret", "secret"], "secret"),
+            (["crm", *URL, "--secret", "whsec_c2hvcnQ="], "24"),
+            (["crm", *URL, "--option", "retry_shedule=1"], "Did you mean 'retry_schedule'?"),
+            (["crm", *URL, "--option", "retry_schedule"], "NAME=VALUE"),
+            (["crm", *URL, "--option", "retry_schedule=soon"], "retry_schedule"),
+            (["crm", *URL, "--entity-type", "units"], "Did you mean 'unit'?"),
+            (["crm", *URL, "--backend", "webhok"], "Did you mean 'webhook'?"),
+            (["crm", *URL, "--course", "nonsense"], "'nonsense' is no course key"),
+            (["crm", *URL, "--course", "library-v1:O+L"], "libraries"),
+            (["a name", *URL], "'a name'"),
+            (["x" * 65, *URL], "64"),
+            (["taken", *URL], "There is a target 'taken' already"),
+        ],
+        ids=lambda value: " ".join(value[:3])[:40] if isinstance(value, list) else "",
+    )
+    def test_what_is_wrong_is_told_and_nothing_is_written(self, arguments, message):
+        run("add-target", "taken", *self.URL)
+        before = (list(Target.objects.values()), Subscription.objects.count(), Lane.objects.count())
+        status, out, err = run("add-target", *arguments)
+        assert (status, out) == (1, "")
+        assert message in err
+        assert "Traceback" not in err
+        assert (list(Target.objects.values()), Subscription.objects.count(), Lane.objects.count()) == before
+
+    def test_a_bad_secret_is_not_repeated(self):
+        _status, _out, err = run("add-target", "crm", *self.URL, "--secret", "whsec_not-base64-at-all!")
+        assert "not-base64" not in err
+
+    def test_without_keys_no_secret_can_be_stored(self, settings):
+        settings.COURSE_SYNC_SECRET_KEYS = []
+        status, _out, err = run("add-target", "crm", *self.URL)
+        assert status == 1
+        assert "COURSE_SYNC_SECRET_KEYS" in err
+
+    def test_its_queries_do_not_grow_with_the_courses(self, django_assert_max_num_queries):
+        from course_sync_plugin.models import digest_of
+
+        keys = [f"course-v1:Org+Course+Run{at}" for at in range(60)]
+        Course.objects.bulk_create(
+            Course(key=key, key_digest=digest_of(key), org="Org", published_version="v1") for key in keys
+        )
+        with django_assert_max_num_queries(12):
+            assert api.add_target("crm", url=self.URL[1], orgs=["Org"]).courses == 60
+
+
+@pytest.mark.django_db
+class TestTargets:
+    """pause, resume, test, set-context, rotate-secret, remove-target, targets."""
+
+    @pytest.fixture(autouse=True)
+    def _sent(self, shelf, receiver):
+        shelf.publish(a_course("v1"))
+        run("sync")
+        run("deliver", "--until-empty")
+
+    NAMED = (
+        ["test", "cmr"],
+        ["pause", "cmr"],
+        ["resume", "cmr"],
+        ["retry", "cmr"],
+        ["skip", "cmr"],
+        ["rotate-secret", "cmr"],
+        ["remove-target", "cmr"],
+        ["set-context", COURSE, "cmr", "a=b"],
+        ["backfill", "--target", "cmr"],
+    )
+
+    @pytest.mark.parametrize("arguments", NAMED, ids=" ".join)
+    def test_a_name_that_is_not_known(self, arguments):
+        status, out, err = run(*arguments)
+        assert (status, out) == (1, "")
+        assert err == "There is no target 'cmr'. Did you mean 'crm'?\n"
+
+    def test_a_name_that_is_like_no_other(self):
+        run("add-target", "analytics", "--url", "http://127.0.0.1:1/")
+        assert run("pause", "xyz")[2] == "There is no target 'xyz'. Known: analytics, crm.\n"
+        Target.objects.all().delete()
+        assert run("pause", "xyz")[2] == "There is no target 'xyz'. Known: none.\n"
+
+    def test_a_list(self):
+        assert run("targets")[1].splitlines()[-1].split() == ["crm", "in", "step", "0", "0", "0"]
+        assert value("targets") == [{"name": "crm", "state": "in step", "lag_seconds": 0, "pending": 0, "problems": 0}]
+
+    def test_a_test_message(self, receiver):
+        status, out, _err = run("test", "crm")
+        assert (status, receiver.messages[-1]["type"]) == (0, "course_sync.test")
+        assert out.strip()
+        report = value("test", "crm")
+        assert (report["ok"], report["status"]) == (True, 200)
+
+    def test_a_test_message_that_is_refused(self, receiver):
+        receiver.faults.append(Refuse(404))
+        status, out, _err = run("test", "crm")
+        assert status == 1
+        assert "404" in out
+        assert value("targets")[0]["state"] == "in step"
+
+    def test_pause_and_resume(self, shelf, receiver):
+        assert run("pause", "crm")[:2] == (0, "Paused; what comes meanwhile waits.\n")
+        shelf.publish(a_course("v2", units=5))
+        run("sync")
+        assert value("deliver", "--until-empty")["envelopes"] == 0
+        assert run("resume", "crm")[:2] == (0, "1 lanes go on.\n")
+        assert value("deliver", "--until-empty")["envelopes"] == 1
+        assert receiver.equals(a_course("v2", units=5))
+
+    def test_one_lane(self, shelf, receiver):
+        shelf.publish(a_course("v1", course=OTHER))
+        run("sync")
+        run("pause", "crm", "--course", OTHER)
+        shelf.publish(a_course("v2", units=5))
+        run("sync")
+        assert value("deliver", "--until-empty")["envelopes"] == 1
+        assert not receiver.equals(a_course("v1", course=OTHER))
+        assert run("resume", "crm", "--course", OTHER)[1] == "1 lanes go on.\n"
+        run("deliver", "--until-empty")
+        assert receiver.equals(a_course("v1", course=OTHER))
+
+    def test_a_lane_of_a_paused_target_does_not_go_on(self):
+        run("pause", "crm")
+        assert run("resume", "crm", "--course", COURSE)[1] == (
+            "0 lanes go on.\nTarget crm itself is paused or disabled: 'resume crm' lets it go on.\n"
+        )
+
+    def test_a_paused_lane_stays_so_when_its_target_is_resumed(self):
+        run("pause", "crm", "--course", COURSE)
+        run("pause", "crm")
+        assert (
+            run("resume", "crm")[1]
+            == "0 lanes go on.\n1 lanes stay paused, each by itself: 'resume crm --course KEY'.\n"
+        )
+
+    def test_a_target_that_was_disabled_gets_the_courses_recorded_meanwhile(self, shelf, receiver):
+        """It has no lane for them: nobody makes lanes for a target that is gone."""
+        receiver.faults.append(Refuse(410))
+        shelf.publish(a_course("v2", units=5))
+        run("sync")
+        run("deliver")
+        assert value("targets")[0]["state"] == "disabled"
+        shelf.publish(a_course("v1", course=OTHER))
+        run("sync")
+        assert run("resume", "crm")[1] == "2 lanes go on.\n"
+        run("deliver", "--until-empty")
+        assert receiver.equals(a_course("v1", course=OTHER))
+        assert receiver.equals(a_course("v2", units=5))
+
+    @pytest.mark.parametrize("command", ["pause", "resume", "retry", "skip"])
+    def test_a_lane_that_is_not_there(self, command):
+        status, _out, err = run(command, "crm", "--course", OTHER)
+        assert status == 1
+        assert f"no lane for {OTHER}" in err
+
+    def test_context(self):
+        status, out, _err = run("set-context", COURSE, "crm", "level=A2", "class=7b", "note=a=b")
+        assert status == 0
+        assert [line.split() for line in out.splitlines()[1:]] == [["level", "A2"], ["class", "7b"], ["note", "a=b"]]
+        assert value("set-context", COURSE, "crm", "level=", "class=8") == {"class": "8", "note": "a=b"}
+        assert CourseContext.objects.get().values == {"class": "8", "note": "a=b"}
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([COURSE, "crm", "level"], "'level' is not KEY=VALUE"),
+            ([COURSE, "crm", "=A2"], "'=A2' is not KEY=VALUE"),
+            (["crm", COURSE, "level=A2"], "no course key"),
+        ],
+        ids=str,
+    )
+    def test_context_that_is_wrong(self, arguments, message):
+        status, _out, err = run("set-context", *arguments)
+        assert status == 1
+        assert message in err
+        assert not CourseContext.objects.exists()
+
+    def test_a_new_secret(self, shelf, receiver, caplog):
+        caplog.set_level(0)
+        secret = value("rotate-secret", "crm")["secret"]
+        assert secret.startswith("whsec_")
+        assert secret not in caplog.text
+        assert secret not in json.dumps(list(Target.objects.values()), default=str)
+        shelf.publish(a_course("v2", units=5))
+        run("sync")
+        run("deliver")  # the receiver knows the old one, and both have signed
+        assert receiver.equals(a_course("v2", units=5))
+        receiver.secrets = (secret,)
+        shelf.publish(a_course("v3", units=6))
+        run("sync")
+        run("deliver")
+        assert receiver.equals(a_course("v3", units=6))
+
+    def test_the_old_secret_signs_no_longer_than_it_was_said(self, receiver):
+        _status, out, _err = run("rotate-secret", "crm", "--hours", "0")
+        assert "For 0" not in out
+        assert run("test", "crm")[0] == 1
+
+    def test_removed(self):
+        assert run("remove-target", "crm")[:2] == (0, "Target crm is removed; the journal stays.\n")
+        assert not Target.objects.exists()
+        assert not Lane.objects.exists()
+        assert recorded().last_position == len(a_course("v1"))
+
+    def test_nothing_to_retry_or_skip(self):
+        assert run("retry", "crm")[:2] == (0, "0 operations are planned anew.\n")
+        assert value("skip", "crm") == {"skipped": 0}
+
+    def test_an_operation_that_did_not_fail(self):
+        operation = "00000000-0000-0000-0000-000000000000"
+        status, _out, err = run("retry", "crm", "--operation", operation)
+        assert status == 1
+        assert operation in err
+
+
+@pytest.mark.django_db
+class TestDeliver:
+    def test_what_came_of_it(self, shelf, receiver, settings):
+        settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 4
+        shelf.publish(a_course("v1"))
+        run("sync")
+        assert run("deliver", "--until-empty")[:2] == (0, "11 operations in 4 envelopes, 1 lanes\n")
+        assert value("deliver") == {"lanes": 0, "envelopes": 0, "operations": 0}
+
+    def test_its_round_is_done_whatever_receivers_answer(self, shelf, receiver):
+        receiver.faults.append(Refuse(503, times=None))
+        shelf.publish(a_course("v1"))
+        run("sync")
+        status, out, _err = run("deliver", "--until-empty")
+        assert (status, out) == (0, "0 operations in 0 envelopes, 1 lanes\n")

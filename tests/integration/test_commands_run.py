@@ -1,0 +1,195 @@
+"""``course_sync run``: the one process that keeps everything going, as it runs in a site."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+
+from course_sync_plugin import api
+from course_sync_plugin.management.subcommands import running
+from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.testing.receiver import Receiver
+from tests.conftest import ROOT, SAMPLE
+
+COURSE = "course-v1:Meadow+BEES101+2026"
+
+
+class Site:
+    """A sandbox of its own, driven by its commands."""
+
+    def __init__(self, folder: Path):
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "sandbox.settings",
+            "SANDBOX_VAR": str(folder),
+            "COURSE_SYNC_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+            "LOG_LEVEL": "INFO",
+        }
+        self.environment.pop("DATABASE_URL", None)
+        self.environment.pop("CELERY_BROKER_URL", None)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "manage.py", *arguments],
+            cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __call__(self, *arguments: str) -> str:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out
+
+    def publish(self, *paths: Path) -> None:
+        """Publish exports one after the other in one process, and leave all else to others."""
+        code = (
+            "import sys, django; django.setup();"
+            "from sandbox.published.publishing import publish;"
+            "[publish(path) for path in sys.argv[1:]]"
+        )
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *map(str, paths)],
+            cwd=ROOT, env=self.environment, check=True, timeout=60,
+        )  # fmt: skip
+
+    def lane(self) -> dict[str, Any]:
+        return json.loads(self("course_sync", "status", "--json"))["courses"][0]["lanes"][0]
+
+
+@pytest.fixture
+def site(tmp_path) -> Site:
+    made = Site(tmp_path)
+    made("migrate", "--verbosity", "0")
+    return made
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running_receiver:
+        yield running_receiver
+
+
+def until(condition: Any, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def test_it_syncs_and_delivers_and_ends_when_its_time_is_up(site, receiver):
+    site("course_sync", "add-target", "crm", "--url", receiver.url, "--secret", receiver.secret)
+    site("publish_olx", str(SAMPLE / "old"))
+    began = time.monotonic()
+    process = site.start("course_sync", "run", "--seconds", "2")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "course_sync is running; stop it with Ctrl-C.\n")
+    assert 2 <= time.monotonic() - began < 20
+    assert receiver.difference(read_olx(SAMPLE / "old")) == []
+    assert receiver.violations == []
+    assert "course_sync: sweep missed=0 unknown=0 lanes=0" in err
+    assert f"target=crm course={COURSE} envelopes=1 operations=33" in err
+    assert receiver.secret not in err
+
+
+def test_what_is_published_while_it_runs_arrives_and_a_signal_lets_it_finish(site, receiver):
+    """SIGTERM comes while a receiver holds a message: its answer is awaited and written down."""
+    site("course_sync", "add-target", "crm", "--url", receiver.url, "--secret", receiver.secret)
+    process = site.start("course_sync", "run", "--interval", "0.1")
+    try:
+        assert process.stdout.readline() == "course_sync is running; stop it with Ctrl-C.\n"
+        site.publish(SAMPLE / "old")
+        until(lambda: receiver.equals(read_olx(SAMPLE / "old")))
+        receiver.hold = 1.5
+        requests = len(receiver.requests)
+        site.publish(SAMPLE / "new")
+        until(lambda: len(receiver.requests) > requests)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert receiver.difference(read_olx(SAMPLE / "new")) == []
+    assert len(receiver.requests) == requests + 2  # what moves out of the deleted subsection goes first
+    assert site.lane()["state"] == "in step"
+
+
+def test_two_of_them_do_not_disturb_each_other(site, receiver):
+    site("course_sync", "add-target", "crm", "--url", receiver.url, "--secret", receiver.secret)
+    both = [site.start("course_sync", "run", "--interval", "0.02") for _ in range(2)]
+    try:
+        for process in both:
+            process.stdout.readline()
+        site.publish(*[SAMPLE / ("new" if at % 2 else "old") for at in range(10)])
+        until(lambda: receiver.equals(read_olx(SAMPLE / "new")))
+    finally:
+        for process in both:
+            process.terminate()
+        logs = [process.communicate(timeout=30)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert receiver.violations == []
+    assert "Traceback" not in "".join(logs)
+    assert site.lane()["state"] == "in step"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestARound:
+    @pytest.fixture(autouse=True)
+    def _handlers(self):
+        """The command leaves the process as it was."""
+        before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+        yield
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+    def run(self, monkeypatch, **steps: Any) -> list[str]:
+        """Run some rounds; return the steps that were taken."""
+        taken: list[str] = []
+
+        def step(name: str) -> Any:
+            def take() -> None:
+                taken.append(name)
+                steps.get(name, lambda: None)()
+
+            take.__name__ = name
+            return take
+
+        for name in ("sweep", "sync_marked"):
+            monkeypatch.setattr(api, name, step(name))
+        monkeypatch.setattr(api.LanePool, "deliver_due", lambda self: step("deliver_due")())
+        call_command("course_sync", "run", "--seconds", "0.2", "--interval", "0.01")
+        return taken
+
+    def test_a_sweep_now_and_then_the_rest_all_the_time(self, monkeypatch, capsys):
+        taken = self.run(monkeypatch)
+        assert taken[:3] == ["sweep", "sync_marked", "deliver_due"]
+        assert taken.count("sweep") == 1
+        assert taken.count("sync_marked") == taken.count("deliver_due") > 2
+
+    @pytest.mark.parametrize("failing", ["sweep", "sync_marked", "deliver_due"])
+    @pytest.mark.parametrize("error", [OperationalError("gone away"), RuntimeError("a broken source")], ids=repr)
+    def test_whatever_fails_the_rest_goes_on(self, monkeypatch, caplog, capsys, failing, error):
+        def fail():
+            raise error
+
+        taken = self.run(monkeypatch, **{failing: fail})
+        assert taken.count("deliver_due") > 2
+        assert "the next round tries again" in caplog.text
+
+    def test_no_time_at_all(self, monkeypatch, capsys):
+        began = time.monotonic()
+        call_command("course_sync", "run", "--seconds", "0")
+        assert time.monotonic() - began < 5
+
+    def test_the_sweep_comes_again(self, monkeypatch, capsys):
+        monkeypatch.setattr(running, "SWEEP_INTERVAL", 0.05)
+        assert self.run(monkeypatch).count("sweep") > 1

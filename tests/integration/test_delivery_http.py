@@ -1,0 +1,439 @@
+"""What a receiver may do to us over HTTP, and what becomes of the lane, its problems and the receiver's replica."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+from django.db.models import F
+
+from course_sync_plugin import api
+from course_sync_plugin.lanes.deliver import deliver_lane
+from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Problem, RunKind, Target
+from course_sync_plugin.targets.webhook import WebhookTarget
+from course_sync_plugin.testing.faults import Drip, Drop, Fail, Hold, Refuse, poison
+from course_sync_plugin.testing.receiver import Receiver
+from tests.conftest import ROOT
+
+from .courses import COURSE, a_course, block, same
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SCHEMA = json.loads(Path(ROOT, "docs", "schema", "operations-v1.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def _every_message_keeps_the_contract(receiver):
+    """Whatever a test does, what was sent is valid, and the receiver saw no breach of the contract."""
+    yield
+    for request in receiver.requests:
+        jsonschema.validate(json.loads(request.body), SCHEMA)
+    assert receiver.violations == []
+
+
+@pytest.fixture
+def course(shelf, receiver):
+    """A course that has been delivered."""
+    structure = shelf.publish(a_course("1"))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    assert receiver.difference(structure) == []
+    receiver.requests.clear()
+    return structure
+
+
+def publish(shelf, version: str, **changes):
+    """Publish the course with changes; it is recorded and not delivered."""
+    structure = shelf.publish(a_course(version, **changes))
+    api.sync_course(COURSE)
+    return structure
+
+
+def renamed(*names: str) -> dict[str, str]:
+    return {name: f"{name}, renamed" for name in names}
+
+
+def the_lane() -> Lane:
+    return Lane.objects.get(course__key=COURSE, target__name="crm")
+
+
+def wait_in_seconds(lane: Lane) -> float:
+    """How long the lane waits from now, by the clock of the database."""
+    now = Lane.objects.filter(pk=lane.pk).annotate(now=DatabaseNow()).values_list("now", flat=True)[0]
+    return (lane.due_at - now).total_seconds()
+
+
+def let_time_pass() -> None:
+    """Make every waiting lane due."""
+    Lane.objects.exclude(due_at=None).update(due_at=DatabaseNow())
+
+
+def states() -> list[tuple[str, str]]:
+    """Open problems: state and the last part of the entity's id."""
+    return [(one.state, one.entity_id.rpartition("@")[2]) for one in api.problems()]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Refuse(500),
+        Refuse(503),
+        Refuse(408),
+        Refuse(425),
+        Refuse(429),
+        Drop(),
+        Drop(processed=True),
+        Refuse(500, processed=True),
+    ],
+    ids=lambda fault: f"{type(fault).__name__}-{getattr(fault, 'status', '')}-{fault.processed}",
+)
+def test_no_answer_the_same_envelope_again(shelf, receiver, course, fault):
+    """Whether it was carried out or not: the same bytes come again, and count once."""
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(fault)
+    api.deliver_until_empty()
+    lane = the_lane()
+    assert (lane.attempts, lane.failing) == (1, False)
+    assert 5 <= wait_in_seconds(lane) + 1 <= 7.5
+    assert api.status()["courses"][0]["lanes"][0]["state"] == "retrying"
+    let_time_pass()
+    api.deliver_until_empty()
+    first, second = receiver.requests
+    assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
+    assert receiver.difference(new) == []
+    assert the_lane().attempts == 0
+    assert not Envelope.objects.exists()
+
+
+@pytest.mark.parametrize("fault", [Hold(30), Hold(30, processed=False), Drip(), Drip(part="body")], ids=repr)
+def test_a_receiver_that_hangs_costs_half_a_lease(shelf, receiver, course, settings, fault):
+    settings.COURSE_SYNC_LEASE_SECONDS = 2
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(fault)
+    began = time.monotonic()
+    api.deliver_until_empty()
+    assert 0.9 <= time.monotonic() - began < 5
+    assert the_lane().attempts == 1
+    let_time_pass()
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_attempts_used_up_the_lane_stops_and_nothing_is_skipped(shelf, receiver, course):
+    Target.objects.update(options={"retry_schedule": [1, 1]})
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(Refuse(500, times=3))
+    for _ in range(5):
+        api.deliver_until_empty()
+        let_time_pass()
+    assert len(receiver.requests) == 3  # two waits are three attempts
+    lane = the_lane()
+    assert lane.failing
+    assert "500" in lane.last_error
+    assert api.status()["targets"][0]["state"] == "failing"
+    api.resume("crm")
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+    assert api.status()["targets"][0]["state"] == "in step"
+
+
+def test_retry_after_is_obeyed_and_burns_no_attempt(shelf, receiver, course):
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(Refuse(429, headers={"Retry-After": "120"}))
+    api.deliver_until_empty()
+    lane = the_lane()
+    assert lane.attempts == 0
+    assert 110 < wait_in_seconds(lane) <= 121
+    let_time_pass()
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_gone_disables_the_target_until_it_is_resumed(shelf, receiver, course):
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(Refuse(410))
+    api.deliver_until_empty()
+    assert api.status()["targets"][0]["state"] == "disabled"
+    api.deliver_until_empty()
+    assert len(receiver.requests) == 1
+    api.resume("crm")
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_wrong_secret_stops_the_lane(shelf, receiver, course, status):
+    publish(shelf, "2", titles=renamed("unit-0-1", "unit-0-2"))
+    receiver.faults.append(Refuse(status, times=None))
+    api.deliver_until_empty()
+    assert the_lane().failing
+    assert (len(receiver.requests), Problem.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 301, 302, 308])
+def test_a_final_refusal_isolates_exactly_the_poisoned_operation(shelf, receiver, status):
+    """Halving finds it in about 2 log2(n) requests, and all else goes on."""
+    shelf.publish(a_course("1", sections=1, units=40))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    receiver.requests.clear()
+    names = [f"unit-0-{at}" for at in range(40)]
+    publish(shelf, "2", sections=1, units=40, titles=renamed(*names))
+    receiver.faults.append(poison(block("vertical", "unit-0-17"), status))
+    api.deliver_until_empty()
+    assert states() == [("failed", "unit-0-17")]
+    assert len(receiver.requests) <= 14
+    replica = receiver.replica(COURSE).structure()
+    titles = {key: entity.fields["display_name"] for key, entity in replica.entities.items()}
+    assert [name for name in names if titles[block("vertical", name)] == name] == ["unit-0-17"]
+    assert api.status()["targets"][0]["state"] == "problems"
+
+
+def test_a_repaired_receiver_gets_what_failed_by_retry(shelf, receiver, course):
+    new = publish(shelf, "2", titles=renamed("unit-0-1", "unit-1-1"))
+    receiver.faults.append(poison(block("vertical", "unit-0-1")))
+    api.deliver_until_empty()
+    receiver.faults.clear()
+    assert api.retry("crm") == 1
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+    assert states() == []
+    assert the_lane().runs.filter(kind=RunKind.REPAIR).count() == 1
+
+
+def test_partial_failure_fails_only_those_operations(shelf, receiver, course):
+    new = publish(shelf, "2", titles=renamed("unit-0-1", "unit-0-2"))
+    receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1"), reason="no such template"))
+    api.deliver_until_empty()
+    (problem,) = api.problems()
+    assert (problem.state, problem.reason) == ("failed", "no such template")
+    assert len(receiver.requests) == 1
+    assert not json.loads(receiver.requests[0].body)["data"]["end_of_run"] or receiver.difference(new)
+    api.retry("crm")
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_what_the_receiver_wants_to_see_again_is_sent_again(shelf, receiver, course):
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1"), retry=True))
+    api.deliver_until_empty()
+    assert (the_lane().attempts, states()) == (1, [])
+    let_time_pass()
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+    assert receiver.requests[0].body == receiver.requests[1].body
+
+
+def test_what_it_always_wants_to_see_again_becomes_a_problem(shelf, receiver, course):
+    Target.objects.update(options={"retry_schedule": [1]})
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1"), retry=True, times=None))
+    for _ in range(3):
+        api.deliver_until_empty()
+        let_time_pass()
+    assert states() == [("failed", "unit-0-1")]
+
+
+def test_what_is_below_a_failed_creation_is_parked(shelf, receiver, course):
+    """The new section fails; nothing arrives that is below it, and everything else does."""
+    new = publish(shelf, "2", sections=3, titles=renamed("unit-0-1"))
+    receiver.faults.append(poison(block("chapter", "section-2")))
+    api.deliver_until_empty()
+    assert states()[0] == ("failed", "section-2")
+    assert {state for state, _ in states()[1:]} == {"parked"}
+    assert len(states()) == 5
+    renamed_unit = receiver.replica(COURSE).structure().entities[block("vertical", "unit-0-1")]
+    assert renamed_unit.fields["display_name"] == "unit-0-1, renamed"
+    receiver.faults.clear()
+    assert api.retry("crm") == 5
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_skip_gives_up_one_operation_and_releases_the_rest(shelf, receiver, course):
+    """Skipping an update leaves the old title there, and says that the run is over."""
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(poison(block("vertical", "unit-0-1")))
+    api.deliver_until_empty()
+    (problem,) = api.problems()
+    assert api.skip("crm", operation=problem.operation_id) == 1
+    api.deliver_until_empty()
+    last = json.loads(receiver.requests[-1].body)["data"]
+    assert (last["operations"], last["end_of_run"]) == ([], True)
+    assert states() == []
+    assert api.status()["targets"][0]["state"] == "in step"
+
+
+def test_later_updates_of_a_failed_one_wait_and_other_entities_go_on(shelf, receiver, course):
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(poison(block("vertical", "unit-0-1")))
+    api.deliver_until_empty()
+    new = publish(shelf, "3", titles={"unit-0-1": "third", "unit-1-1": "other"})
+    api.deliver_until_empty()
+    assert sorted(states()) == [("failed", "unit-0-1"), ("parked", "unit-0-1")]
+    replica = receiver.replica(COURSE).structure().entities
+    assert replica[block("vertical", "unit-1-1")].fields["display_name"] == "other"
+    receiver.faults.clear()
+    api.retry("crm")
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_a_new_target_begins_with_a_snapshot_and_disturbs_nobody(shelf, receiver, course):
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    api.deliver_until_empty()
+    before = len(receiver.requests)
+    with Receiver() as other:
+        added = api.add_target("lms2", url=other.url, secret=other.secret)
+        assert added.courses == 1
+        api.deliver_until_empty()
+        new = publish(shelf, "3", titles=renamed("unit-0-1", "unit-0-2"))
+        api.deliver_until_empty()
+        first = json.loads(other.requests[0].body)["data"]
+        assert (first["mode"], first["previous_sequence"], first["end_of_run"]) == ("snapshot", 0, True)
+        assert other.difference(new) == []
+        assert other.violations == []
+    assert len(receiver.requests) == before + 1
+    assert receiver.difference(new) == []
+
+
+def test_the_first_run_is_its_own_snapshot(shelf, receiver, course):
+    assert the_lane().runs.count() == 0
+    assert JournalOperation.objects.count() == len(course)
+
+
+def test_envelopes_are_bounded_by_operations_and_by_bytes(shelf, receiver, settings):
+    settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 4
+    structure = shelf.publish(a_course("1"))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    sizes = [len(json.loads(request.body)["data"]["operations"]) for request in receiver.requests]
+    assert sizes == [4, 4, 3, 0]
+    ends = [json.loads(request.body)["data"]["end_of_run"] for request in receiver.requests]
+    assert ends == [False, False, False, True]
+    settings.COURSE_SYNC_ENVELOPE_BYTES = 900
+    settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 100
+    new = publish(shelf, "2", titles=renamed(*(f"unit-{at}-{number}" for at in range(2) for number in range(3))))
+    receiver.requests.clear()
+    api.deliver_until_empty()
+    assert len(receiver.requests) >= 3
+    assert all(len(request.body) <= 900 for request in receiver.requests)
+    assert receiver.difference(new) == []
+    assert len(structure) == len(new)
+
+
+def test_a_lane_waits_for_its_context_and_carries_it(shelf, receiver):
+    Target.objects.update(options={"requires_context": ["exam_level", "academic_class"]})
+    structure = shelf.publish(a_course("1"))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    assert receiver.requests == []
+    assert api.status()["courses"][0]["lanes"][0]["state"] == "waiting for context"
+    api.set_context(COURSE, "crm", ["exam_level=A2"])
+    api.deliver_until_empty()
+    assert the_lane().waiting_for == "academic_class"
+    api.set_context(COURSE, "crm", ["academic_class=7b"])
+    api.deliver_until_empty()
+    assert receiver.difference(structure) == []
+    assert json.loads(receiver.requests[0].body)["data"]["context"] == {"exam_level": "A2", "academic_class": "7b"}
+
+
+def test_a_pause_holds_and_resume_lets_go(shelf, receiver, course):
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    api.pause("crm")
+    api.deliver_until_empty()
+    assert receiver.requests == []
+    assert api.status()["targets"][0] | {"lag_seconds": 0} == {
+        "name": "crm", "state": "paused", "lag_seconds": 0, "pending": 1, "problems": 0,
+    }  # fmt: skip
+    api.resume("crm")
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_a_target_may_keep_what_it_has_of_a_deleted_course(shelf, receiver, course):
+    Target.objects.update(options={"on_course_deleted": "keep"})
+    shelf.delete()
+    api.sync_course(COURSE)
+    assert api.status()["held"][0]["deletes"] == len(course)
+    api.approve(COURSE)
+    api.deliver_until_empty()
+    assert receiver.difference(course) == []
+    assert api.status()["targets"][0]["pending"] == 0
+
+
+def test_an_approved_deletion_arrives_children_first(shelf, receiver, course):
+    shelf.delete()
+    api.sync_course(COURSE)
+    api.approve(COURSE)
+    api.deliver_until_empty()
+    assert receiver.replica(COURSE).structure().entities == {}
+
+
+def test_a_target_gets_the_types_it_wants(shelf, settings, db):
+    settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
+    with Receiver(entity_types=("course", "section")) as other:
+        api.add_target("outline", url=other.url, secret=other.secret, entity_types=["course", "section"])
+        shelf.publish(a_course("1"))
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+        data = json.loads(other.requests[-1].body)["data"]
+        assert {operation["entity_type"] for operation in data["operations"]} == {"course", "section"}
+        assert data["end_of_run"]
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        sent = len(other.requests)
+        api.deliver_until_empty()
+        assert len(other.requests) == sent
+        outline = next(lane for lane in api.status()["courses"][0]["lanes"] if lane["target"] == "outline")
+        assert (outline["state"], outline["delivered_version"]) == ("in step", "2")
+
+
+def test_a_worker_that_overslept_changes_nothing(shelf, receiver, course, monkeypatch):
+    """While it was sending, its lease ran out and another worker finished the lane."""
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    lane_id = the_lane().pk
+    turns = []
+    post = WebhookTarget.send
+
+    def sending(target, message):
+        if not turns:
+            turns.append("first")
+            Lane.objects.filter(pk=lane_id).update(lease_until=DatabaseNow(-1))
+            turns.append(deliver_lane(lane_id))
+        return post(target, message)
+
+    monkeypatch.setattr(WebhookTarget, "send", sending)
+    deliver_lane(lane_id)
+    assert turns[1].envelopes == 1
+    assert receiver.difference(new) == []
+    assert receiver.counters["duplicates"] == 1
+    lane = the_lane()
+    assert (lane.lease_token, lane.cursor, lane.due_at) == ("", lane.end, None)
+
+
+def test_a_lane_in_other_hands_is_not_taken(shelf, receiver, course):
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    Lane.objects.update(lease_token="somebody", lease_until=DatabaseNow(30))
+    assert api.deliver_lane(the_lane().pk) is None
+    assert receiver.requests == []
+
+
+def test_a_lost_lease_counts_as_an_attempt(shelf, receiver, course):
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    Lane.objects.update(lease_token="dead", lease_until=DatabaseNow(-1), attempts=F("attempts") + 8)
+    receiver.faults.append(Refuse(500, times=None))
+    api.deliver_until_empty()
+    assert (the_lane().attempts, the_lane().failing) == (10, True)
+
+
+def test_a_rerun_is_a_course_of_its_own(shelf, receiver, course):
+    other = "course-v1:Org+Course+Rerun"
+    rerun = shelf.publish(same(a_course("1", course=other), published_version="1"))
+    api.sync_course(other)
+    api.deliver_until_empty()
+    assert receiver.difference(rerun) == []
+    assert receiver.difference(course) == []

@@ -1,0 +1,222 @@
+"""Where everything stands, at a glance and for programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import call_command
+from waffle.testutils import override_switch
+
+from course_sync_plugin import api
+from course_sync_plugin.models import Course, DatabaseNow, Lane, Run, Target, digest_of
+from course_sync_plugin.testing.faults import Fail, Refuse
+from course_sync_plugin.upkeep import status as status_module
+
+from .courses import COURSE, a_course, block, own_queries
+
+pytestmark = pytest.mark.django_db
+
+OTHER = "course-v1:Org+Course+Other"
+
+
+def the_target() -> dict:
+    (target,) = api.status()["targets"]
+    return target
+
+
+def the_course() -> dict:
+    (course,) = api.status()["courses"]
+    return course
+
+
+def the_lane() -> dict:
+    (lane,) = the_course()["lanes"]
+    return lane
+
+
+@pytest.fixture
+def delivered(shelf, receiver):
+    """A course that is recorded and delivered."""
+    shelf.publish(a_course("v1"))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    return shelf
+
+
+class TestTheContract:
+    """The keys of DESIGN section 5, and ``error`` of a course and of a lane, without which nobody could mend them."""
+
+    def test_its_keys(self, delivered, capsys):
+        delivered.publish(a_course("v2", units=40))
+        api.sync_course(COURSE)
+        delivered.delete()
+        api.sync_course(COURSE)
+        call_command("course_sync", "status", "--json")
+        status = json.loads(capsys.readouterr().out)
+        assert status.keys() == {"targets", "courses", "held"}
+        assert status["targets"][0].keys() == {"name", "state", "lag_seconds", "pending", "problems"}
+        assert status["courses"][0].keys() == {
+            "course_id", "published_version", "recorded_version", "lanes", "error",
+        }  # fmt: skip
+        assert status["courses"][0]["lanes"][0].keys() == {"target", "delivered_version", "state", "error"}
+        assert status["held"][0].keys() == {"course_id", "published_version", "deletes", "of", "since"}
+
+    def test_of_nothing(self, shelf, capsys):
+        call_command("course_sync", "status", "--json")
+        assert json.loads(capsys.readouterr().out) == {"targets": [], "courses": [], "held": []}
+        call_command("course_sync", "status")
+        assert "none" in capsys.readouterr().out
+
+
+class TestStates:
+    def test_in_step(self, delivered):
+        assert the_target() == {"name": "crm", "state": "in step", "lag_seconds": 0, "pending": 0, "problems": 0}
+        assert (the_course()["published_version"], the_course()["recorded_version"]) == ("v1", "v1")
+        assert the_lane() == {"target": "crm", "delivered_version": "v1", "state": "in step", "error": ""}
+
+    def test_a_publish_that_changed_nothing_is_delivered_already(self, delivered):
+        delivered.publish(a_course("v2"))
+        api.sync_course(COURSE)
+        assert (the_lane()["delivered_version"], the_lane()["state"]) == ("v2", "in step")
+
+    def test_pending(self, delivered):
+        delivered.publish(a_course("v2", units=5))
+        api.sync_course(COURSE)
+        Run.objects.update(ended_at=DatabaseNow(-90))
+        target = the_target()
+        assert (target["state"], target["pending"]) == ("pending", 4)
+        assert target["lag_seconds"] == pytest.approx(90, abs=5)
+        assert (the_lane()["delivered_version"], the_course()["recorded_version"]) == ("v1", "v2")
+
+    def test_a_lane_without_a_baseline_has_everything_before_it(self, shelf, receiver):
+        shelf.publish(a_course("v1"))
+        api.sync_course(COURSE)
+        assert the_target()["pending"] == len(a_course("v1"))
+        assert the_lane() == {"target": "crm", "delivered_version": "", "state": "pending", "error": ""}
+
+    def test_not_recorded_yet(self, delivered):
+        delivered.publish(a_course("v2"))
+        assert (the_course()["published_version"], the_course()["recorded_version"]) == ("v2", "v1")
+
+    def test_deleted(self, delivered):
+        delivered.delete()
+        assert the_course()["published_version"] == ""
+
+    def test_retrying(self, delivered, receiver):
+        receiver.faults.append(Refuse(500))
+        delivered.publish(a_course("v2", units=5))
+        api.sync_course(COURSE)
+        api.deliver_due()
+        assert the_target()["state"] == the_lane()["state"] == "retrying"
+        assert "500" in the_lane()["error"]
+
+    def test_the_state_of_a_target_is_the_worst_of_its_lanes(self, delivered):
+        delivered.publish(a_course("v1", course=OTHER))
+        api.sync_course(OTHER)
+        assert the_target()["state"] == "pending"
+        Lane.objects.filter(course__key=COURSE).update(failing=True)
+        assert the_target()["state"] == "failing"
+
+    @pytest.mark.parametrize(
+        ("rows", "state"),
+        [({"paused": True}, "paused"), ({"disabled_reason": "410"}, "disabled"), ({}, "in step")],
+        ids=str,
+    )
+    def test_a_target_that_is_held_back(self, delivered, rows, state):
+        Target.objects.update(**rows)
+        assert the_target()["state"] == the_lane()["state"] == state
+
+    def test_one_paused_lane(self, delivered):
+        Lane.objects.update(paused=True)
+        assert the_lane()["state"] == "paused"
+
+    def test_waiting_for_context(self, shelf, receiver):
+        Target.objects.update(options={"requires_context": ["level"]})
+        shelf.publish(a_course("v1"))
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+        assert the_target()["state"] == the_lane()["state"] == "waiting for context"
+
+    def test_courses_that_were_never_synced_are_not_shown(self, delivered):
+        delivered.put(a_course("v1", course=OTHER))
+        Course.objects.create(key=OTHER, key_digest=digest_of(OTHER), org="Org")
+        assert [course["course_id"] for course in api.status()["courses"]] == [COURSE]
+
+
+class TestText:
+    def test_at_a_glance(self, delivered, capsys):
+        delivered.publish(a_course("v2", units=5))
+        call_command("course_sync", "status")
+        lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+        assert lines[0] == "Targets"
+        assert lines[2].split() == ["crm", "in", "step", "0", "0", "0"]
+        assert f"  {COURSE} (a publish is not recorded)" in lines
+        assert "    crm: in step" in lines
+
+    def test_that_everything_is_stopped(self, delivered, capsys):
+        with override_switch("course_sync.stopped", active=True):
+            for command in ("status", "sync", "deliver", "sweep"):
+                call_command("course_sync", command)
+                assert "course_sync.stopped" in capsys.readouterr().out, command
+
+    def test_what_waits_for_context_says_for_what(self, shelf, receiver, capsys):
+        Target.objects.update(options={"requires_context": ["level"]})
+        shelf.publish(a_course("v1"))
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+        call_command("course_sync", "status")
+        assert "waiting for context: level" in capsys.readouterr().out
+
+    def test_problems(self, delivered, receiver, capsys):
+        receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-0"), reason="no such class"))
+        delivered.publish(a_course("v2", titles={"unit-0-0": "New"}))
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+        call_command("course_sync", "status")
+        out = capsys.readouterr().out
+        (problem,) = api.problems()
+        assert f"  crm, {COURSE}: failed: update {block('vertical', 'unit-0-0')}" in out
+        assert f"{problem.operation_id} no such class" in out  # what 'skip --operation' wants
+        assert the_target()["problems"] == 1
+
+
+class TestItsCost:
+    def make(self, courses: int) -> None:
+        targets = list(Target.objects.all())
+        for at in range(courses):
+            key = f"course-v1:Org+Course+Run{at}"
+            course = Course.objects.create(key=key, key_digest=digest_of(key), org="Org", last_position=1)
+            Lane.objects.bulk_create(Lane(target=target, course=course, cursor=1, end=1) for target in targets)
+
+    def test_its_queries_do_not_grow(self, shelf):
+        counts = []
+        for courses in (1, 30):
+            Course.objects.all().delete()
+            Target.objects.all().delete()
+            Target.objects.bulk_create(Target(name=f"t{at}", backend="webhook") for at in range(courses))
+            self.make(courses)
+            with own_queries() as queries:
+                api.status()
+            counts.append(len(queries))
+        assert counts[0] == counts[1] <= 5
+
+    def test_nor_does_it_look_at_every_lane_for_every_course(self, shelf, monkeypatch):
+        """A site of 3 000 courses has 9 000 lanes: looking at all of them for each course takes half a minute."""
+
+        class Lanes(list):
+            """A list that counts what is taken out of it."""
+
+            def __iter__(self):
+                for lane in super().__iter__():
+                    taken.append(lane)
+                    yield lane
+
+        taken = []
+        Target.objects.bulk_create(Target(name=f"t{at}", backend="webhook") for at in range(3))
+        self.make(40)
+        original = status_module._lanes
+        monkeypatch.setattr(status_module, "_lanes", lambda: Lanes(original()))
+        status = api.status()
+        assert sum(len(course["lanes"]) for course in status["courses"]) == 120
+        assert len(taken) == 120
