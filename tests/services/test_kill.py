@@ -1,0 +1,139 @@
+"""Law 2 on MariaDB: whatever is killed, whenever, no operation is lost, and the receiver ends equal to the course."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from django.db import connection, transaction
+
+from course_sync_plugin import api
+from course_sync_plugin.models import Course, Envelope, JournalOperation, Lane, Marker, Run
+from course_sync_plugin.structure.olx import read_olx
+from tests.conftest import shared_data
+from tests.integration.courses import COURSE, a_course
+
+from .host import Host, ReceiverProcess, check_in_step, check_journal, lane_of, publish
+from .processes import Process, eventually
+
+#: Seconds for which the receiver keeps a message before it answers; less than half of the lease.
+HOLD = 1.5
+
+
+def start_runner(host: Host) -> Process:
+    return host.manage("course_sync", "run", "--interval", "0.1")
+
+
+def start_deliver(host: Host) -> Process:
+    return host.manage("course_sync", "deliver", "--until-empty")
+
+
+@pytest.mark.parametrize("start", [start_runner, start_deliver])
+def test_a_deliverer_is_killed_while_the_receiver_holds_the_body(host, start):
+    host.set(COURSE_SYNC_LEASE_SECONDS=4)
+    receiver = host.receiver(hold=HOLD)
+    structure = publish(a_course("v1", sections=10, units=15))
+    api.sync_course(COURSE)
+    deliverer = start(host)
+    eventually(receiver.messages, "the first message")
+    deliverer.kill()
+    check_that_nobody_takes_over_early(receiver)
+    host.runner()
+    check_in_step([receiver], [COURSE])
+    check_redelivery(receiver, len(structure))
+
+
+def test_a_celery_worker_is_killed_while_the_receiver_holds_the_body(celery_host):
+    """The wake-up is lost with the worker: ``course_sync run`` heals it, and so does the next publish."""
+    celery_host.set(COURSE_SYNC_LEASE_SECONDS=4)
+    receiver = celery_host.receiver(hold=HOLD)
+    studio, worker = celery_host.studio(), celery_host.worker("-c", "1")
+    studio.publish(COURSE, "v1")
+    eventually(receiver.messages, "the first message")
+    worker.kill()
+    check_that_nobody_takes_over_early(receiver)
+    celery_host.worker("-c", "1")
+    eventually(api.due_lane_ids, "the end of the lease")
+    studio.publish(COURSE, "v2", {"unit-0-1": "A new title"})
+    check_in_step([receiver], [COURSE])
+    check_redelivery(receiver, JournalOperation.objects.count())
+
+
+def check_that_nobody_takes_over_early(receiver: ReceiverProcess) -> None:
+    """The lane stands as the one that was killed has left it."""
+    lane = lane_of(COURSE)
+    (message,) = receiver.messages()
+    assert lane.lease_token
+    assert lane.answered_sequence == 0
+    assert (lane.envelope.message_id, bytes(lane.envelope.body)) == message
+    assert api.deliver_due().lanes == 0
+
+
+def check_redelivery(receiver: ReceiverProcess, operations: int) -> None:
+    """The open envelope came again first, and what was in it was carried out once."""
+    first, second = receiver.messages()[:2]
+    assert second == first
+    with receiver.inbox() as inbox:
+        assert inbox.counters["redelivered"] == 1
+        assert inbox.counters["applied"] == operations
+        assert inbox.counters["failed"] == 0
+    eventually(lambda: not Envelope.objects.exists(), "the end of the last envelope")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_deliverers_are_killed_again_and_again(host, seed):
+    """A real series is published, while one of two processes is killed at some moment, ten times."""
+    chance = random.Random(seed)
+    host.set(COURSE_SYNC_ENVELOPE_OPERATIONS=20)
+    receiver = host.receiver(hold=0.15)
+    revisions = [shared_data() / "courses" / f"test101__r{number}.tar.gz" for number in range(1, 6)]
+    course = read_olx(revisions[-1]).course_id
+    running = [start_runner(host), start_runner(host)]
+    for number, path in enumerate(revisions):
+        publish(read_olx(path, course, published_version=f"r{number}"))
+        for _kill in range(2):
+            time.sleep(chance.uniform(0.1, 1.5))
+            running.pop(0).kill()
+            running.append(start_runner(host))
+    check_in_step([receiver], [course])
+    operations = check_journal(course)
+    with receiver.inbox() as inbox:
+        assert inbox.counters["applied"] == operations
+        assert inbox.counters["failed"] == 0
+    assert not Marker.objects.exists()
+
+
+def test_a_process_is_killed_while_it_records(host):
+    """Half of a run was written when it died: nothing of it is there, and another process records all of it."""
+    receiver = host.receiver()
+    publish(a_course("v1"))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    before = JournalOperation.objects.count()
+    publish(a_course("v2", units=5))
+    with transaction.atomic():
+        # whoever records wakes the lanes last
+        list(Lane.objects.select_for_update())
+        recorder = host.manage("course_sync", "sync")
+        eventually(waits_for_a_lock, "the recorder's wait for the lane")
+        recorder.kill()
+    assert JournalOperation.objects.count() == before
+    assert Run.objects.count() == 1
+    assert Course.objects.get().published_version == "v1"
+    assert Course.objects.get().lease_token
+    assert Marker.objects.count() == 1
+    host.runner()
+    check_in_step([receiver], [COURSE])
+    check_journal(COURSE)
+    assert Run.objects.count() == 2
+
+
+def waits_for_a_lock() -> bool:
+    """Tell whether a statement in this database has been waiting for a while: for a row that somebody has locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM information_schema.processlist"
+            " WHERE db = DATABASE() AND info LIKE 'UPDATE `course_sync_lane`%' AND time_ms > 300"
+        )
+        return cursor.fetchone()[0] > 0
