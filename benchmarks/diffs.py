@@ -1,0 +1,58 @@
+"""``diffs.py SIZE PERCENT WHAT``: one diff. WHAT is ``keyed`` or ``diffsync``, whom to compare with, or ``memory``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tracemalloc
+
+from courses import changed_course, plain_course, structure_of
+from keyed_reference import keyed_diff
+from measuring import interleaved
+
+from course_sync_plugin.diff.engine import diff
+
+
+def keyed(old, new) -> dict[str, list[float]]:
+    """Race the engine against the keyed reference, after a look that both find the same."""
+    left, right = structure_of(old), structure_of(new)
+    ours = [{**operation.as_dict(), "id": ""} for operation in diff(left, right)]
+    assert ours == [{**operation, "id": ""} for operation in keyed_diff(old, new)], "the reference finds something else"
+    rounds = 30 if len(left) < 5000 else 9
+    return interleaved(rounds, {"engine": lambda: diff(left, right), "keyed": lambda: keyed_diff(old, new)})
+
+
+def diffsync(old, new) -> dict[str, list[float]]:
+    """Race the engine, with and without loading, against diffsync, which cannot do without."""
+    from diffsync_reference import load_and_diff
+
+    left, right = structure_of(old), structure_of(new)
+    return interleaved(
+        3 if len(left) < 20000 else 1,
+        {
+            "engine": lambda: diff(left, right),
+            "loading engine": lambda: diff(structure_of(old), structure_of(new)),
+            "diffsync": lambda: load_and_diff(old, new),
+        },
+    )
+
+
+def memory(old, new) -> dict[str, float]:
+    """Measure what a diff needs at most above its inputs, its result among it; in megabytes."""
+    left, right = structure_of(old), structure_of(new)
+    few = plain_course(200)
+    diff(structure_of(few), structure_of(changed_course(few, 20)))  # what is made once per process
+    tracemalloc.start()
+    diff(left, right)
+    return {"megabytes": tracemalloc.get_traced_memory()[1] / 1e6}
+
+
+def main(size: str, percent: str, what: str) -> None:
+    """Print the result as JSON."""
+    old = plain_course(int(size))
+    new = changed_course(old, float(percent))
+    print(json.dumps({"keyed": keyed, "diffsync": diffsync, "memory": memory}[what](old, new)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
