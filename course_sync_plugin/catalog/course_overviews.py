@@ -18,8 +18,6 @@ from course_sync_plugin.catalog.values import as_moment
 
 #: Overviews read by one statement, and written by one: the database tries every key for every row.
 CHUNK, WRITTEN = 500, 100
-#: CCX keys sort between these, whatever the collation.
-_FIRST_CCX, _AFTER_CCX = "ccx-v1:", "ccx-v1;"
 
 Columns = Mapping[str, Any]
 
@@ -78,7 +76,8 @@ class ByKey(Expression):
 
 def ccx_after(key: str = "") -> dict[str, Columns]:
     """Return the next overviews of CCX courses in the order of their keys, at most 500: memory stays flat."""
-    ccx = _by_text().filter(text__gt=key or _FIRST_CCX, text__lt=_AFTER_CCX)
+    # By how they begin and not by what they sort between: that differs from one collation to the next.
+    ccx = _by_text().filter(text__gt=key, text__startswith="ccx-v1:")
     return dict(_rows(ccx.order_by("id")[:CHUNK]))
 
 

@@ -78,10 +78,10 @@ class ReceiverProcess:
             yield inbox
 
     def has(self, structure: Structure) -> bool:
-        """Tell whether its replica is this version of this course."""
+        """Tell whether its replica is this course. A version in which nothing changed is never sent."""
         with self.inbox() as inbox:
             replica = inbox.replica(structure.course_id)
-            return replica.complete and replica.published_version == structure.published_version
+            return replica.complete and replica.equals(structure)
 
 
 class Host:
@@ -170,7 +170,7 @@ def check_journal(course: str) -> int:
 
 
 def wait_for(receiver: ReceiverProcess, structure: Structure) -> None:
-    """Wait until a receiver has a version of a course; fail with how everything stands where it does not come."""
+    """Wait until a receiver has a course as it is; fail with how everything stands where it does not come."""
     try:
         eventually(lambda: receiver.has(structure), f"{structure.course_id} at {receiver.name}")
     except AssertionError as error:
