@@ -40,7 +40,8 @@ def claim_lane(lane_id: int) -> Lane | None:
 
 def may_go_on(lane: Lane) -> bool:
     """Tell whether nobody has paused the lane or its target, or disabled it, while it was being worked on."""
-    return Lane.objects.filter(_may_be_worked_on(), pk=lane.pk).exists()
+    columns = ("failing", "paused", "target__paused", "target__disabled_reason")
+    return not any(Lane.objects.values_list(*columns).get(pk=lane.pk))
 
 
 def sleep(lane: Lane, **values: Any) -> bool:

@@ -20,6 +20,7 @@ from course_sync_plugin.lanes.opened import opened_target
 from course_sync_plugin.lanes.planning import plan_baseline, plan_repairs
 from course_sync_plugin.lanes.problems import Blocked, open_problems, to_retry
 from course_sync_plugin.lanes.settle import change, settle
+from course_sync_plugin.lanes.slices import Reader
 from course_sync_plugin.lanes.verdict import Verdict, judge
 from course_sync_plugin.lanes.wake import nudge
 from course_sync_plugin.models import Course, Envelope, Lane
@@ -51,6 +52,7 @@ class LaneTurn:
 
     def __init__(self, lane: Lane, seconds: float):
         self.lane = lane
+        self.reader = Reader(lane)
         self.blocked = Blocked()
         self.context: Mapping[str, Any] = {}
         self.began = time.monotonic()
@@ -134,7 +136,7 @@ class LaneTurn:
             return self._make()
 
     def _make(self) -> Envelope | None:
-        envelope = make_envelope(self.lane, self.blocked, self.context)
+        envelope = make_envelope(self.lane, self.reader, self.blocked, self.context)
         if envelope is None:  # what was passed by or parked on the way is done with
             change(self.lane, cursor=self.lane.cursor, closing=self.lane.closing)
         return envelope

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from course_sync_plugin.data import SCHEMA_VERSION, Message
 from course_sync_plugin.lanes.problems import Blocked
-from course_sync_plugin.lanes.slices import Slice, next_slice, visible
+from course_sync_plugin.lanes.slices import Reader, Slice, next_slice, visible
 from course_sync_plugin.models import CourseContext, Envelope, JournalOperation, Lane, Run, RunKind, digest_of
 
 MESSAGE_TYPE = "course_sync.operations"
@@ -21,14 +21,14 @@ MESSAGE_TYPE = "course_sync.operations"
 HEAD_BYTES = 512
 
 
-def make_envelope(lane: Lane, blocked: Blocked, context: Mapping[str, Any]) -> Envelope | None:
+def make_envelope(lane: Lane, reader: Reader, blocked: Blocked, context: Mapping[str, Any]) -> Envelope | None:
     """Freeze the next envelope of a lane, or return None where there is nothing to tell.
 
     ``context`` is what the target must know of the course. Where the receiver was told the beginning of a run but not
     its end (what was left of it failed and was skipped, or had nothing to be done), an envelope without operations says
     that the run is over.
     """
-    part = next_slice(lane, blocked, _room(lane, context))
+    part = next_slice(lane, reader, blocked, _room(lane, context))
     if part:
         return _freeze(lane, part, context, end_of_run=part.is_end and not blocked and _may_end(lane, part))
     if lane.closing and not blocked:
@@ -67,7 +67,7 @@ def _freeze(lane: Lane, part: Slice, context: Mapping[str, Any], *, end_of_run: 
         message_id=f"msg_{uuid.uuid4().hex}",
         sequence=lane.sequence,
         last=part.last,
-        operation_ids=[row.operation.id for row, _ in part.operations],
+        operation_ids=[row.operation.id for row in part.rows],
         body=_body(lane, part, context, end_of_run),
         published_version=part.run.published_version,
         end_of_run=end_of_run,
@@ -79,7 +79,7 @@ def _body(lane: Lane, part: Slice, context: Mapping[str, Any], end_of_run: bool)
     data = {
         "schema_version": SCHEMA_VERSION,
         "course_id": lane.course.key,
-        "mode": RunKind(part.run.kind).mode if part.operations else "changes",
+        "mode": RunKind(part.run.kind).mode if part.rows else "changes",
         "published_version": part.run.published_version,
         "sequence": lane.sequence,
         "previous_sequence": lane.answered_sequence,
@@ -88,7 +88,7 @@ def _body(lane: Lane, part: Slice, context: Mapping[str, Any], end_of_run: bool)
     }
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     head = _json({"type": MESSAGE_TYPE, "timestamp": now, "data": data})
-    operations = ",".join(text for _, text in part.operations)
+    operations = ",".join(row.text for row in part.rows)
     return f'{head[:-2]},"operations":[{operations}]}}}}'.encode()
 
 
