@@ -1,0 +1,183 @@
+"""The real journal, lanes and envelopes, behind the faces that the protocol's machine knows from its model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import attrs
+from django.db import connection
+from django.db.models import F, Q
+
+from course_sync_plugin import api
+from course_sync_plugin.data import Answer, Message, Operation, Structure
+from course_sync_plugin.exceptions import CourseSyncError
+from course_sync_plugin.lanes.deliver import deliver_lane
+from course_sync_plugin.lanes.problems import open_problems
+from course_sync_plugin.models import Course as CourseRow
+from course_sync_plugin.models import DatabaseNow, JournalOperation, Problem
+from course_sync_plugin.models import Lane as LaneRow
+from course_sync_plugin.sync import Outcome
+from course_sync_plugin.targets.base import Target, TestReport
+
+from .courses import SHELF
+
+Send = Callable[[Message], Answer]
+
+
+class Killed(BaseException):
+    """The process is not there any more. Nothing in it can catch this."""
+
+
+class Broken(BaseException):
+    """The test itself is wrong: no fault of a target, which lanes survive."""
+
+
+@contextmanager
+def killed_after(queries: int) -> Iterator[None]:
+    """Kill this process before its next query after so many; what was in no transaction stays."""
+    left = queries
+
+    def count(execute: Callable[..., Any], *arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return execute(*arguments)
+
+    with connection.execute_wrapper(count):
+        yield
+
+
+class ScriptedTarget(Target):
+    """A target whose network is what the machine says it is."""
+
+    networks: ClassVar[dict[str, Send]] = {}
+
+    def send(self, message: Message) -> Answer:
+        try:
+            return self.networks[self.config.name](message)
+        except CourseSyncError:
+            raise
+        except Exception as error:
+            raise Broken from error
+
+    def test(self) -> TestReport:
+        return TestReport(ok=True, explanation="scripted", status=None, seconds=0)
+
+
+@attrs.define(eq=False)
+class Course:
+    """What is published and recorded of a course, and its journal."""
+
+    key: str
+    structure: Structure
+    versions: dict[str, Structure] = attrs.field(factory=dict)
+    made: int = 0
+
+    def record(self, new: Structure) -> None:
+        """Publish a version and sync it, with an operator who approves every deletion."""
+        CourseRow.objects.update(lease_until=DatabaseNow(-1))  # of one who was killed
+        version = new.published_version if new.entities else ""  # a course that is gone has none
+        self.structure = self.versions[version] = new
+        if new.entities:
+            SHELF.put(new)
+        elif self.key in SHELF.courses:
+            SHELF.delete(self.key)
+        if api.sync_course(self.key).outcome == Outcome.HELD:
+            api.approve(self.key)
+
+    @property
+    def journal(self) -> list[Row]:
+        rows = JournalOperation.objects.select_related("run").order_by("position")
+        return [Row(row.as_operation(), row.run) for row in rows]
+
+    def add_lane(self, name: str, keep: bool = False, types: Collection[str] = ()) -> Lane:
+        options = ["on_course_deleted=keep"] if keep else []
+        api.add_target(name, backend="scripted", entity_types=types, options=options)
+        return Lane(name, self, keep, types)
+
+    def replace_lane(self, old: Lane) -> Lane:
+        api.remove_target(old.name)
+        return self.add_lane(old.name, old.keep, old.types)
+
+
+@attrs.frozen
+class Row:
+    """An operation in the journal."""
+
+    operation: Operation
+    run: Any
+
+
+@attrs.frozen
+class OpenProblem:
+    """A problem of a lane."""
+
+    pk: int
+    operation: Operation
+
+
+@attrs.define(eq=False)
+class Lane:
+    """A lane; what it stands at is read from its row."""
+
+    name: str
+    course: Course
+    keep: bool = False
+    types: Collection[str] = ()
+    messages: int = 0
+
+    @property
+    def row(self) -> LaneRow | None:
+        return LaneRow.objects.filter(target__name=self.name).first()
+
+    @property
+    def due(self) -> bool:
+        return bool(self.row and self.row.due_at)
+
+    @property
+    def paused(self) -> bool:
+        return bool(self.row and self.row.paused)
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        if self.row:
+            (api.pause if paused else api.resume)(self.name, self.course.key)
+
+    def claimable(self) -> bool:
+        row = self.row
+        return bool(row and row.due_at and not (row.paused or row.failing))
+
+    def let_time_pass(self) -> None:
+        """Every wait is over and every lease has run out."""
+        rows = LaneRow.objects.filter(target__name=self.name)
+        rows.filter(~Q(due_at=None)).update(due_at=DatabaseNow())
+        rows.filter(~Q(lease_until=None)).update(lease_until=DatabaseNow(-1))
+
+    def work(self, network: Send, seconds: float) -> bool:
+        """Let a worker have a turn; tell whether there was one."""
+        self.let_time_pass()
+        ScriptedTarget.networks[self.name] = network
+        return deliver_lane(self.row.pk, seconds) is not None
+
+    def open_problems(self) -> list[OpenProblem]:
+        row = self.row
+        return [OpenProblem(one.pk, one.operation.as_operation()) for one in open_problems(row)] if row else []
+
+    def retry(self, chosen: Callable[[Any], bool]) -> None:
+        self._mark(chosen, api.retry)
+
+    def skip(self, chosen: Callable[[Any], bool]) -> None:
+        self._mark(chosen, api.skip)
+
+    def _mark(self, chosen: Callable[[Any], bool], what: Callable[..., int]) -> None:
+        if not self.row:
+            return
+        failed = list(Problem.objects.filter(lane=self.row, state="failed").annotate(uuid=F("operation__operation_id")))
+        if all(map(chosen, failed)):
+            what(self.name, self.course.key)
+            return
+        for problem in filter(chosen, failed):
+            what(self.name, self.course.key, str(problem.uuid))
