@@ -92,7 +92,7 @@ class LaneTurn:
                     self._give_back()
                     return
                 envelope = self._make()
-            envelope = envelope or self._begin()
+            envelope = envelope or self._rest()
 
     def _goes_on(self, verdict: Verdict) -> bool:
         if not (verdict.done or verdict.isolate):
@@ -103,6 +103,11 @@ class LaneTurn:
             return False
         self.done.more = time.monotonic() - self.began > self.seconds
         return not self.done.more
+
+    def _rest(self) -> Envelope | None:
+        """Give the lane back at the end of its journal. Look again where something has come up or must be retried."""
+        asleep = not self.blocked and sleep(self.lane, **self._standing())
+        return None if asleep else self._begin()
 
     def _begin(self) -> Envelope | None:
         """The open envelope, or a new one; None where there is nothing to do and the lane has been given back."""

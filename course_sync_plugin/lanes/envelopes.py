@@ -26,13 +26,18 @@ def make_envelope(lane: Lane, reader: Reader, blocked: Blocked, context: Mapping
 
     ``context`` is what the target must know of the course. Where the receiver was told the beginning of a run but not
     its end (what was left of it failed and was skipped, or had nothing to be done), an envelope without operations says
-    that the run is over.
+    that the run is over. Where it has taken nothing of the snapshot that it was to begin with, one without operations
+    says that a snapshot begins.
     """
     part = next_slice(lane, reader, blocked, _room(lane, context))
+    if part and not lane.answered_sequence and _mode(part) != "snapshot":
+        return _freeze(lane, Slice(part.run, (), lane.cursor, is_end=False), context, "snapshot", end_of_run=False)
     if part:
-        return _freeze(lane, part, context, end_of_run=part.is_end and not blocked and _may_end(lane, part))
+        end_of_run = part.is_end and not blocked and _may_end(lane, part)
+        return _freeze(lane, part, context, _mode(part), end_of_run=end_of_run)
     if lane.closing and not blocked:
-        return _freeze(lane, Slice(_run_at_the_cursor(lane), (), lane.cursor, is_end=True), context, end_of_run=True)
+        nothing = Slice(_run_at_the_cursor(lane), (), lane.cursor, is_end=True)
+        return _freeze(lane, nothing, context, "changes", end_of_run=True)
     return None
 
 
@@ -53,7 +58,11 @@ def _may_end(lane: Lane, part: Slice) -> bool:
     An envelope may come twice. Had the last one of a snapshot ended it, its second coming would look like the whole of
     another snapshot, and the receiver would drop everything else.
     """
-    return RunKind(part.run.kind).mode != "snapshot" or not lane.closing
+    return _mode(part) != "snapshot" or not lane.closing
+
+
+def _mode(part: Slice) -> str:
+    return RunKind(part.run.kind).mode
 
 
 def _room(lane: Lane, context: Mapping[str, Any]) -> int:
@@ -61,25 +70,25 @@ def _room(lane: Lane, context: Mapping[str, Any]) -> int:
     return settings.COURSE_SYNC_ENVELOPE_BYTES - head
 
 
-def _freeze(lane: Lane, part: Slice, context: Mapping[str, Any], *, end_of_run: bool) -> Envelope:
+def _freeze(lane: Lane, part: Slice, context: Mapping[str, Any], mode: str, *, end_of_run: bool) -> Envelope:
     return Envelope.objects.create(
         lane=lane,
         message_id=f"msg_{uuid.uuid4().hex}",
         sequence=lane.sequence,
         last=part.last,
         operation_ids=[row.operation.id for row in part.rows],
-        body=_body(lane, part, context, end_of_run),
+        body=_body(lane, part, context, mode, end_of_run),
         published_version=part.run.published_version,
         end_of_run=end_of_run,
     )
 
 
-def _body(lane: Lane, part: Slice, context: Mapping[str, Any], end_of_run: bool) -> bytes:
+def _body(lane: Lane, part: Slice, context: Mapping[str, Any], mode: str, end_of_run: bool) -> bytes:
     """The body as the contract writes it; the operations are JSON already."""
     data = {
         "schema_version": SCHEMA_VERSION,
         "course_id": lane.course.key,
-        "mode": RunKind(part.run.kind).mode if part.rows else "changes",
+        "mode": mode,
         "published_version": part.run.published_version,
         "sequence": lane.sequence,
         "previous_sequence": lane.answered_sequence,

@@ -22,6 +22,9 @@ class Blocked:
     ``sheltering``: entities that still hold, at the receiver, one that could not be moved away or deleted yet:
     deleting them would take it along.
     ``displaced``: entities that are not where they should be: what is placed beside them is misplaced.
+
+    ``parked`` are rows of the journal that wait: they are met again where the envelope that went without them was
+    refused and is taken apart.
     """
 
     missing: dict[str, Problem] = attrs.field(factory=dict)
@@ -30,9 +33,11 @@ class Blocked:
     unmoved: dict[str, Problem] = attrs.field(factory=dict)
     sheltering: dict[str, Problem] = attrs.field(factory=dict)
     displaced: dict[str, Problem] = attrs.field(factory=dict)
+    parked: set[int] = attrs.field(factory=set)
 
     def reload(self, lane: Lane) -> None:
         """Read the open problems of a lane again. One query."""
+        self.parked.clear()
         for holders in self._all():
             holders.clear()
         for problem in open_problems(lane):
@@ -47,6 +52,8 @@ class Blocked:
             self.displaced[operation.entity_id] = problem
         if problem.state == ProblemState.MISPLACED:
             return
+        if problem.behind_id:
+            self.parked.add(problem.operation_id)
         if _changes_parent(operation):
             self.unmoved[operation.entity_id] = problem
         if operation.operation == "create":

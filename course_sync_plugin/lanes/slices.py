@@ -160,9 +160,11 @@ def _pass_by(lane: Lane, run: Run, blocked: Blocked) -> None:
 
 def _park_what_must_wait(lane: Lane, rows: Sequence[Row], blocked: Blocked) -> Iterator[Row]:
     for row in rows:
-        holder = blocked.holder_of(row.operation) if blocked else None
+        waits = row.pk in blocked.parked
+        holder = blocked.holder_of(row.operation) if blocked and not waits else None
         if holder:
             park(lane, row.pk, row.operation, holder, blocked)
+        if holder or waits:
             lane.closing = True
         else:
             yield row

@@ -18,9 +18,12 @@ from course_sync_plugin.testing.faults import Drip, Drop, Fail, Hold, Refuse, po
 from course_sync_plugin.testing.receiver import Receiver
 from tests.conftest import ROOT
 
-from .courses import COURSE, a_course, block, same
+from .courses import COURSE, a_course, block, own_queries, same
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+#: The units of the course.
+NAMES = [f"unit-{section}-{number}" for section in range(2) for number in range(3)]
 
 SCHEMA = json.loads(Path(ROOT, "docs", "schema", "operations-v1.json").read_text(encoding="utf-8"))
 
@@ -283,6 +286,22 @@ def test_later_updates_of_a_failed_one_wait_and_other_entities_go_on(shelf, rece
     assert receiver.difference(new) == []
 
 
+def test_what_was_parked_stays_parked_while_its_envelope_is_taken_apart(shelf, receiver, course):
+    """A message is refused for good from which an operation was left out that waits: the smaller ones lack it too."""
+    receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1"), times=None))
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    api.deliver_until_empty()
+    receiver.faults.append(poison(block("vertical", "unit-1-0")))
+    new = publish(shelf, "3", titles=dict.fromkeys(NAMES, "Another"))
+    api.deliver_until_empty()
+    assert states() == [("failed", "unit-0-1"), ("parked", "unit-0-1"), ("failed", "unit-1-0")]
+    assert len(receiver.difference(new)) == 2
+    receiver.faults.clear()
+    assert api.retry("crm") == 3
+    api.deliver_until_empty()
+    assert (states(), receiver.difference(new)) == ([], [])
+
+
 def test_a_new_target_begins_with_a_snapshot_and_disturbs_nobody(shelf, receiver, course):
     publish(shelf, "2", titles=renamed("unit-0-1"))
     api.deliver_until_empty()
@@ -299,6 +318,22 @@ def test_a_new_target_begins_with_a_snapshot_and_disturbs_nobody(shelf, receiver
         assert other.violations == []
     assert len(receiver.requests) == before + 1
     assert receiver.difference(new) == []
+
+
+def test_a_snapshot_of_which_nothing_was_taken_is_one_all_the_same(shelf, receiver, course):
+    """The receiver has things from an earlier time; all of the snapshot it refuses, and gets it by retry."""
+    api.remove_target("crm")
+    new = publish(shelf, "2", units=2)
+    receiver.faults.append(Refuse(400, times=None))
+    api.add_target("crm", url=receiver.url, secret=receiver.secret)
+    api.deliver_until_empty()
+    assert the_lane().answered_sequence == 0
+    receiver.faults.clear()
+    receiver.requests.clear()
+    api.retry("crm")
+    api.deliver_until_empty()
+    assert [json.loads(request.body)["data"]["mode"] for request in receiver.requests] == ["snapshot", "changes"]
+    assert (states(), receiver.difference(new)) == ([], [])
 
 
 def test_the_first_run_is_its_own_snapshot(shelf, receiver, course):
@@ -324,6 +359,19 @@ def test_envelopes_are_bounded_by_operations_and_by_bytes(shelf, receiver, setti
     assert all(len(request.body) <= 900 for request in receiver.requests)
     assert receiver.difference(new) == []
     assert len(structure) == len(new)
+
+
+def test_an_envelope_costs_the_same_whatever_is_in_it_and_behind_it(shelf, receiver, course):
+    """Law 8: its queries are as many for one operation as for six, and grow with nothing that was delivered before."""
+    counts = []
+    for version in range(2, 8):
+        publish(shelf, str(version), titles=dict.fromkeys(NAMES[: version - 1], f"title {version}"))
+        with own_queries() as queries:
+            api.deliver_until_empty()
+        counts.append(len(queries))
+        assert len(json.loads(receiver.requests[-1].body)["data"]["operations"]) == version - 1
+    assert len(set(counts)) == 1
+    assert counts[0] <= 26
 
 
 def test_a_lane_waits_for_its_context_and_carries_it(shelf, receiver):

@@ -37,12 +37,13 @@ class RealMachine(ProtocolMachine):
 
     @rule(at=which_lane, queries=st.integers(0, 60), weather=chance)
     def work_and_die(self, at, queries, weather):
-        """A process is killed; its lease runs out later."""
+        """A process is killed; its lease runs out later. What was published meanwhile is found by the next sweep."""
         self.weather = weather
         lane = self._lane(at)
         if lane.claimable():
             with suppress(Killed), killed_after(queries):
                 lane.work(self._network(lane), seconds=20)
+            self.course.record(self.course.structure)
 
     @rule(chance=chance, edits=st.integers(1, 4), queries=st.integers(0, 60))
     def publish_and_die(self, chance, edits, queries):

@@ -59,6 +59,10 @@ class Problem:
         return self.row.operation
 
     @property
+    def operation_id(self) -> int:
+        return self.row.position
+
+    @property
     def behind_id(self) -> int | None:
         return self.behind.pk if self.behind else None
 
@@ -158,6 +162,7 @@ class Lane:
         return blocked
 
     def add_problem(self, row: Row, state: str, behind: Problem | None, blocked: Blocked) -> None:
+        assert all(problem.row is not row for problem in self.problems)
         problem = Problem(len(self.problems) + 1, row, state, behind)
         self.problems.append(problem)
         blocked.add(problem, row.operation)
@@ -196,6 +201,7 @@ class Turn:
         self.in_time = in_time
         self.blocked = Blocked()
         self.token: object = None
+        self.end = 0
 
     def run(self) -> Iterator[str]:
         """Yield between the transactions the name of what comes next."""
@@ -214,7 +220,7 @@ class Turn:
                     return
                 envelope = self._make()
                 yield "go on"
-                envelope = envelope or (yield from self._begin())
+                envelope = envelope or (yield from self._rest())
         except LeaseLost:
             return
 
@@ -222,20 +228,28 @@ class Turn:
         if self.lane.token is not self.token:
             raise LeaseLost
 
+    def _rest(self) -> Iterator[str]:
+        return None if not self.blocked and self._sleep() else (yield from self._begin())
+
     def _begin(self) -> Iterator[str]:
         while True:
             self._hold()
             self.lane.nudged = False
-            end = self.lane.end
+            self.end = self.lane.end
             self.blocked = self.lane.blocked()
             envelope = self.lane.envelope or (yield from self._look())
             if envelope:
                 return envelope
             yield "sleep"
-            self._hold()
-            if end == self.lane.end and not self.lane.nudged:
-                self.lane.due, self.lane.token = False, None
+            if self._sleep():
                 return None
+
+    def _sleep(self) -> bool:
+        self._hold()
+        if self.end != self.lane.end or self.lane.nudged:
+            return False
+        self.lane.due, self.lane.token = False, None
+        return True
 
     def _look(self) -> Iterator[str]:
         if self.lane.cursor is None:
@@ -279,7 +293,9 @@ class Turn:
     def _make(self) -> Envelope | None:
         rows, last, is_end = self._slice()
         lane = self.lane
-        if rows:
+        if rows and not lane.answered and rows[0].run.mode != "snapshot":
+            lane.envelope = self._freeze(rows[0].run, [], lane.cursor, False, "snapshot")
+        elif rows:
             lane.envelope = self._freeze(rows[0].run, rows, last, is_end and self._may_end(rows[0].run))
         elif lane.closing and not self.blocked:
             run = [row.run for row in lane.visible(0) if row.position <= lane.cursor][-1]
@@ -317,9 +333,11 @@ class Turn:
 
     def _park_what_must_wait(self, rows: list[Row]) -> Iterator[Row]:
         for row in rows:
-            holder = self.blocked.holder_of(row.operation)
+            waits = row.position in self.blocked.parked
+            holder = None if waits else self.blocked.holder_of(row.operation)
             if holder:
                 self.lane.add_problem(row, "parked", holder, self.blocked)
+            if holder or waits:
                 self.lane.closing = True
             else:
                 yield row
@@ -334,12 +352,12 @@ class Turn:
                 left.add(operation.previous["parent_id"])
             yield row
 
-    def _freeze(self, run: Run, rows: list[Row], last: int, end_of_run: bool) -> Envelope:
+    def _freeze(self, run: Run, rows: list[Row], last: int, end_of_run: bool, mode: str = "") -> Envelope:
         lane = self.lane
         lane.messages += 1
         data = {
             "course_id": lane.course.key,
-            "mode": run.mode if rows else "changes",
+            "mode": mode or (run.mode if rows else "changes"),
             "published_version": run.version,
             "sequence": lane.sequence,
             "previous_sequence": lane.answered,

@@ -18,6 +18,11 @@ class Problem:
     state: str = "failed"
     behind_id: int | None = None
 
+    @property
+    def operation_id(self) -> int:
+        """The row in the journal."""
+        return 100 + self.pk
+
 
 def create(entity: str, parent: str = "course", after: str | None = None) -> Operation:
     return Operation("create", "unit", entity, "vertical", parent, 0, after)
@@ -91,6 +96,16 @@ def test_a_parked_deletion_holds_the_deletion_of_its_parent():
     root = Problem(1, move("a", "old", "new"))
     parked = Problem(2, delete("old", "older"), "parked", behind_id=1)
     assert blocked_by(root, parked).holder_of(delete("older")) is parked
+
+
+def test_what_is_parked_is_known_by_its_row():
+    """What failed, and what is misplaced, was sent: neither is met again."""
+    problems = (
+        Problem(1, create("a")),
+        Problem(2, create("b", "a"), "parked", behind_id=1),
+        Problem(3, create("c", after="a"), "misplaced", behind_id=1),
+    )
+    assert blocked_by(*problems).parked == {102}
 
 
 @pytest.mark.parametrize("beside", [create("b", after="a"), move("b", "old", "course", after="a")])

@@ -60,7 +60,7 @@ class SkippingMachine(ModelMachine):
 
 
 _SETTINGS = settings(
-    max_examples=150, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=200, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 TestProtocol = ModelMachine.TestCase
 TestProtocol.settings = _SETTINGS
