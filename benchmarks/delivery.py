@@ -1,7 +1,8 @@
 """``delivery.py RECEIVER``: delivering a course to a receiver in another process; a bare session posts it just so.
 
 RECEIVER is ``durable``, the receiver kit writing down each message before it answers, as the contract wants it;
-``forgetful``, the same without a file; ``empty``, a server that reads a body and answers 200.
+``distant``, the same 20 milliseconds away; ``forgetful``, without a file; ``empty``, a server that reads a body and
+answers 200.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ Captured = list[tuple[str, dict[str, str], bytes]]
 def receiver(kind: str) -> Iterator[str]:
     """Run a fresh receiver in a process of its own; yield its URL."""
     with tempfile.TemporaryDirectory() as folder:
-        state = ["--state", str(Path(folder, "state.sqlite3"))] if kind == "durable" else []
+        state = ["--state", str(Path(folder, "state.sqlite3"))] if kind in ("durable", "distant") else []
+        state += ["--hold", "0.02"] if kind == "distant" else []
         kit = ["-m", "course_sync_plugin.testing.receiver", "--secret", host.SECRET, *state]
         empty = [str(Path(__file__).with_name("empty_receiver.py"))]
         command = [sys.executable, *(empty if kind == "empty" else kit)]

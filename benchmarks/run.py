@@ -85,7 +85,7 @@ def cursors() -> Iterator[Figure]:
 def delivery() -> Iterator[Figure]:
     """Delivering, against a bare session."""
     for name, database in databases().items():
-        for receiver in ("durable", "forgetful", "empty"):
+        for receiver in ("durable", "distant", "forgetful", "empty"):
             with database() as environment:
                 measured = in_fresh_process("delivery.py", receiver, **environment)
             what = f"{name}: delivering to a local receiver ({receiver}), bare session = 1"
