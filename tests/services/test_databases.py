@@ -90,6 +90,6 @@ def test_the_integration_tests(server):
             env={**os.environ, "DATABASE_URL": url},
             stdout=subprocess.PIPE,
             text=True,
-            timeout=300,
+            timeout=600,
         )
     assert done.returncode == 0, done.stdout
