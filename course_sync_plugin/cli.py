@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 
+from course_sync_plugin import __version__
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.diff.table import as_table
 from course_sync_plugin.exceptions import CourseSyncError
-from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.structure.archive import open_export
+from course_sync_plugin.structure.olx import own_course_id, read_files, read_olx
 from course_sync_plugin.structure.retain import retain_unreadable
 
 _EXAMPLE = """example:
@@ -37,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "course-sync", description="Tells what really changed in a course.", epilog=_EXAMPLE, formatter_class=style
     )
+    parser.add_argument("--version", action="version", version=f"course-sync {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = commands.add_parser(
         "diff",
@@ -53,7 +56,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _diff(options: argparse.Namespace) -> None:
     new = read_olx(options.new)
-    old = read_olx(options.old, course_id=new.course_id)
+    with open_export(options.old) as files:
+        old = read_files(files, new.course_id)
+        old_id = own_course_id(files)
+    if old_id and old_id != new.course_id:
+        same = "they are compared as one course"
+        print(f"{options.old} is {old_id}, {options.new} is {new.course_id}: {same}.", file=sys.stderr)
     for path, structure in ((options.old, old), (options.new, new)):
         for warning in structure.warnings:
             print(f"{path}: {warning}", file=sys.stderr)

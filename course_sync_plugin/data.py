@@ -1,6 +1,6 @@
 """The frozen types that travel between the rooms. No Django, no I/O.
 
-The words are those of the design: entity, structure, operation, envelope. Identifiers are strings
+The words are those of the documentation: entity, structure, operation, envelope. Identifiers are strings
 here (``str(course_key)``, ``str(usage_key)`` without branch and version); the doors parse and check them.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,9 @@ import attrs
 #: Every message carries it; the schema is ``docs/schema/operations-v1.json``.
 SCHEMA_VERSION = 1
 
+#: Characters of a course key or a usage key: what the platform's key columns hold, and ours.
+LONGEST_KEY = 255
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -23,7 +27,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Entity:
     """A thing kept in step: one block of a course, or the course itself.
 
-    ``fields`` holds the allow-listed fields that are set (``course_sync_plugin.structure.fields``); what is not
+    ``fields`` holds the allow-listed fields that are set (``course_sync_plugin.diff.handlers``); what is not
     set is absent. ``parent_id`` is None for the course alone.
     """
 
@@ -70,6 +74,12 @@ class Structure:
     def empty(cls, course_id: str, published_version: str = "") -> Structure:
         """Return the structure of a course that is not there (never seen, or deleted)."""
         return cls(course_id, published_version, {}, {})
+
+
+def utc_text(moment: datetime, timespec: str = "seconds") -> str:
+    """Write a date and time in UTC, as ``2026-02-02T00:00:00Z``; one without time zone is UTC."""
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return aware.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def new_operation_id() -> str:

@@ -9,10 +9,8 @@ from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 from opaque_keys.edx.locator import LibraryLocator
 
+from course_sync_plugin.data import LONGEST_KEY
 from course_sync_plugin.exceptions import ConfigurationError
-
-#: Characters of the platform's key columns, and of ours.
-LONGEST_KEY = 255
 
 
 def is_course_run(key: Any) -> bool:

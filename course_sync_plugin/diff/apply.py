@@ -1,6 +1,6 @@
 """The meaning of operations: a tree they can be applied to. What a receiver does, as shortly as it can be said.
 
-Law 1 is checked with it, the receiver kit keeps its replica in it.
+Law 1 (``docs/laws.rst``) is checked with it, the receiver kit keeps its replica in it.
 """
 
 from __future__ import annotations

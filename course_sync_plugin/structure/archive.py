@@ -30,6 +30,10 @@ MAX_UNPACKED_BYTES = 16 * 2**30
 MAX_RATIO = 250
 #: Unpacked bytes that are below suspicion, whatever their ratio.
 RATIO_FREE_BYTES = 64 * 2**20
+#: Bytes of the headers of one member. tarfile reads them whole, and what follows up to a chunk counts with them.
+MAX_HEADER_BYTES = 2**20
+#: Bytes of the headers of a member on average; with a long name and what fills up a block it has some 2000.
+MEAN_HEADER_BYTES = 4 * 2**10
 
 #: What a course is read from; pictures and the like are passed over.
 READ_SUFFIXES = frozenset({".xml", ".html", ".json"})
@@ -37,7 +41,7 @@ READ_SUFFIXES = frozenset({".xml", ".html", ".json"})
 _COURSE, _LIBRARY = "course.xml", "library.xml"
 _CHUNK_BYTES = 2**18
 _GZIP_MAGIC = b"\x1f\x8b"
-_DAMAGED = (EOFError, OSError, zlib.error, tarfile.TarError, ValueError, OverflowError)
+_DAMAGED = (EOFError, OSError, zlib.error, tarfile.TarError, ValueError, OverflowError, RecursionError)
 
 
 @contextmanager
@@ -90,6 +94,7 @@ class _Unpacking:
         self.path = path
         self.member = "its first header"
         self.unpacked = self.declared = self.kept = 0
+        self.headers = MAX_HEADER_BYTES
         self.packed = packed
         self.limit = min(MAX_UNPACKED_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * path.stat().st_size))
         compressed = packed.read(2) == _GZIP_MAGIC
@@ -97,6 +102,12 @@ class _Unpacking:
         self.stream = gzip.GzipFile(fileobj=packed) if compressed else packed
 
     def read(self, size: int) -> bytes:
+        data = self._unpack(size)
+        if self.unpacked - self.declared > self.headers:
+            raise self._refused("its headers, or the next ones, are larger than those of any course; pack it again")
+        return data
+
+    def _unpack(self, size: int) -> bytes:
         data = self.stream.read(size)
         self.unpacked += len(data)
         self._require_within_limit(self.unpacked)
@@ -111,7 +122,7 @@ class _Unpacking:
         files = {}
         with tarfile.open(fileobj=self, mode="r|", bufsize=_CHUNK_BYTES) as tar:
             for count, member in enumerate(tar, start=1):
-                self.member = member.name
+                self._begin(tar, member, count)
                 if count > MAX_MEMBERS:
                     raise self._refused(f"the archive has more than {MAX_MEMBERS} members")
                 if self._is_file(member):
@@ -121,6 +132,14 @@ class _Unpacking:
                         files[str(path)] = data
             self._require_end(tar.offset)
         return files
+
+    def _begin(self, tar: tarfile.TarFile, member: tarfile.TarInfo, count: int) -> None:
+        """Take up a member, and bound the headers of the next one."""
+        # tarfile would keep all headers, and copy the global ones for each member.
+        tar.members = []
+        tar.pax_headers = {}
+        self.member = member.name
+        self.headers = MAX_HEADER_BYTES + min(self.unpacked - self.declared, MEAN_HEADER_BYTES * count)
 
     def _is_file(self, member: tarfile.TarInfo) -> bool:
         """Tell files from folders; refuse everything else, and names that lead out."""
@@ -152,7 +171,7 @@ class _Unpacking:
 
     def _require_end(self, offset: int) -> None:
         """Read to the end, so that gzip compares its checksum; a plain tar must end with a block of zeros."""
-        while self.read(_CHUNK_BYTES):
+        while self._unpack(_CHUNK_BYTES):
             pass
         if self.stream is self.packed:
             self.packed.seek(offset)
@@ -168,8 +187,8 @@ def _is_read(path: PurePosixPath) -> bool:
 
 
 def _folder(root: Path) -> Mapping[str, bytes]:
-    _require_inside(root)
     top = _top(root, (found.relative_to(root).as_posix() for glob in ("*.xml", "*/*.xml") for found in root.glob(glob)))
+    _require_inside(root)
     return _Folder(root / top)
 
 

@@ -12,13 +12,10 @@ from typing import Any
 
 import attrs
 
-from course_sync_plugin.data import Entity, Structure
+from course_sync_plugin.data import LONGEST_KEY, Entity, Structure
 from course_sync_plugin.diff.handlers import chain, handler_for
 from course_sync_plugin.exceptions import InvalidCourse
 from course_sync_plugin.structure.values import InvalidValue, normalised
-
-#: Characters of an entity id: what the platform's and our own key columns hold.
-MAX_ENTITY_ID_LENGTH = 255
 
 
 @attrs.frozen(slots=True)
@@ -83,10 +80,12 @@ class StructureBuilder:
         return {**inherited, **own} if own else inherited
 
     def _entity(self, block: RawBlock, parent_id: str | None, settings: Mapping[str, Any]) -> Entity:
-        if len(block.entity_id) > MAX_ENTITY_ID_LENGTH:
+        if len(block.entity_id) > LONGEST_KEY:
             raise InvalidCourse(
                 f"{block.entity_id} has {len(block.entity_id)} characters; a usage key may have "
-                f"{MAX_ENTITY_ID_LENGTH}. Give the block a shorter url_name. Nothing was synced."
+                f"{LONGEST_KEY}. Give the block a shorter url_name. Nothing was synced.",
+                course=self.course_id,
+                entity=block.entity_id,
             )
         handler = handler_for(block.block_type)
         fields = {}

@@ -11,21 +11,18 @@ rerun's settings brings one update.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from course_sync_plugin.data import Structure
-from course_sync_plugin.exceptions import CourseNotFound, CourseSyncError, InvalidCourse, SourceError
+from course_sync_plugin.exceptions import CourseNotFound, CourseSyncError, SourceError
 from course_sync_plugin.keys import course_id as id_of
 from course_sync_plugin.keys import is_course_run
 from course_sync_plugin.structure.builder import StructureBuilder
 from course_sync_plugin.structure.modulestore_blocks import SplitCourse, has_content, raw_blocks
-
-#: Characters of a usage key that the platform's own columns and ours can hold.
-LONGEST_ID = 255
 
 
 class ModulestoreSource:
@@ -55,15 +52,13 @@ class ModulestoreSource:
         """
         try:
             course = _split_course(_course_key(course_id))
-            structure = StructureBuilder(course_id, course.version, raw_blocks(course)).build()
+            return StructureBuilder(course_id, course.version, raw_blocks(course)).build()
         except CourseSyncError:
             raise
         except Exception as error:
             raise SourceError(
                 f"{course_id} could not be read from the modulestore: {type(error).__name__}: {error}", course=course_id
             ) from error
-        _check_ids(structure)
-        return structure
 
 
 def _course_key(course_id: str) -> CourseKey:
@@ -101,8 +96,7 @@ def _split_course(key: CourseKey) -> SplitCourse:
         version = _version(store, key)
         structure = _structure(store, key, version)
         blocks = structure["blocks"]
-        wanted = {block.definition for block in blocks.values() if has_content(block.block_type)}
-        definitions = {one["_id"]: one.get("fields") for one in store.get_definitions(key, wanted)}
+        definitions = _definitions(store, key, blocks.values())
     return SplitCourse(key, str(version), structure["root"], blocks, definitions)
 
 
@@ -127,6 +121,23 @@ def _structure(store: Any, key: CourseKey, version: Any) -> Mapping[str, Any]:
     )
 
 
+def _definitions(store: Any, key: CourseKey, blocks: Iterable[Any]) -> dict[Any, Any]:
+    """Return the content fields by definition id, of the blocks whose content counts.
+
+    The platform writes definitions before its index names their version, so one that is not there yet, or not any
+    more, is no edit. The platform itself shows such a block as an empty one; recorded, that would never be corrected.
+    """
+    wanted = {block.definition for block in blocks if has_content(block.block_type)} - {None}
+    found = {one["_id"]: one.get("fields") for one in store.get_definitions(key, wanted)}
+    if missing := wanted - found.keys():
+        raise SourceError(
+            f"MongoDB does not hold {len(missing)} of {len(wanted)} definitions of {key}: does the secondary that "
+            "answers lag behind, or was a backup restored in part? Nothing was synced.",
+            course=str(key),
+        )
+    return found
+
+
 def _split_store() -> Any:
     """Return the store of the platform that keeps courses in versions."""
     from xmodule.modulestore import ModuleStoreEnum
@@ -136,14 +147,3 @@ def _split_store() -> Any:
         if store.get_modulestore_type() == ModuleStoreEnum.Type.split:
             return store
     raise SourceError("This host has no split modulestore; courses in other stores cannot be synced")
-
-
-def _check_ids(structure: Structure) -> None:
-    for entity_id in structure.entities:
-        if len(entity_id) > LONGEST_ID:
-            raise InvalidCourse(
-                f"{entity_id} has {len(entity_id)} characters, an id may have {LONGEST_ID}: give the block a shorter "
-                "url_name and import the course again",
-                course=structure.course_id,
-                entity=entity_id,
-            )

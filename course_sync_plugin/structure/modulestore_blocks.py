@@ -20,7 +20,7 @@ from opaque_keys.edx.keys import CourseKey
 
 from course_sync_plugin.diff.handlers import handler_for
 from course_sync_plugin.structure.builder import RawBlock
-from course_sync_plugin.structure.olx_content import DIGEST_LENGTH, INVISIBLE_ATTRIBUTES
+from course_sync_plugin.structure.olx_content import CONTENT_DIGEST_LENGTH, INVISIBLE_ATTRIBUTES
 
 #: What the platform stores in the place of a block that its import could not read.
 ERROR_TYPE = "error"
@@ -78,7 +78,7 @@ def _raw_block(entity_id: str, block: Any, course: SplitCourse, ids: Mapping[Blo
     settings = {**block.defaults, **block.fields}  # defaults: what a v1 library gave its copy
     fields = {**content, **settings}
     if "content_digest" in handler_for(block.block_type).fields:
-        fields["content_digest"] = content_digest(block.block_type, fields)
+        fields["content_digest"] = digest_of_stored(block.block_type, fields)
     pointers = settings.get("children") or ()
     children = tuple(_child_id(child, course, ids) for child in pointers if child[0] != ERROR_TYPE)
     unreadable = len(children) < len(pointers) or _hides_children(block.block_type, pointers, content)
@@ -104,13 +104,13 @@ def _hides_children(block_type: str, children: Any, content: Mapping[str, Any]) 
     return element.tag == block_type and any(isinstance(child.tag, str) for child in element)
 
 
-def content_digest(block_type: str, fields: Mapping[str, Any]) -> str:
+def digest_of_stored(block_type: str, fields: Mapping[str, Any]) -> str:
     """Return the digest of what a learner sees of a component, beside the fields that travel by themselves."""
     told = handler_for(block_type).fields
     hidden = _INVISIBLE | {"edx_video_id"} if _has_other_source(fields) else _INVISIBLE
     visible = {name: fields[name] for name in fields.keys() - told.keys() - hidden}
     canonical = json.dumps(visible, sort_keys=True, default=_plain)
-    return sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+    return sha256(canonical.encode()).hexdigest()[:CONTENT_DIGEST_LENGTH]
 
 
 def _has_other_source(fields: Mapping[str, Any]) -> bool:

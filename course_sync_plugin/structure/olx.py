@@ -35,13 +35,27 @@ def read_olx(
     was read; by default a digest of it. Raises InvalidCourse, which names the file, and the line where there is one.
     """
     with open_export(path) as files:
-        root = _root(files)
-        course_id = _course_key(course_id) if course_id else _own_course_key(root)
-        warnings: list[str] = []
-        policy = read_policy(files, root.get("url_name", root.get("slug", "")), warnings)
-        blocks = BlockReader(files, course_id, policy, warnings).read(root, _ROOT_FILE)
+        return read_files(files, course_id, published_version)
+
+
+def read_files(
+    files: Mapping[str, bytes], course_id: str | None = None, published_version: str | None = None
+) -> Structure:
+    """Return the structure of an export that is open (:func:`~course_sync_plugin.structure.archive.open_export`)."""
+    root = _root(files)
+    course_id = _course_key(course_id or _require_own_id(files))
+    warnings: list[str] = []
+    policy = read_policy(files, root.get("url_name", root.get("slug", "")), warnings)
+    blocks = BlockReader(files, course_id, policy, warnings).read(root, _ROOT_FILE)
     structure = StructureBuilder(course_id, published_version or "", blocks, warnings).build()
     return structure if published_version else _stamped(structure)
+
+
+def own_course_id(files: Mapping[str, bytes]) -> str:
+    """Return the key that an open export gives its course, unchecked; empty where it gives none."""
+    root = _root(files)
+    org, course, run = (root.get(name) for name in ("org", "course", "url_name"))
+    return f"course-v1:{org}+{course}+{run}" if org and course and run else ""
 
 
 def _root(files: Mapping[str, bytes]) -> etree._Element:
@@ -51,11 +65,11 @@ def _root(files: Mapping[str, bytes]) -> etree._Element:
     return root
 
 
-def _own_course_key(root: etree._Element) -> str:
-    org, course, run = (root.get(name) for name in ("org", "course", "url_name"))
-    if not (org and course and run):
+def _require_own_id(files: Mapping[str, bytes]) -> str:
+    own_id = own_course_id(files)
+    if not own_id:
         raise InvalidCourse(f"{_ROOT_FILE} does not name org, course and url_name of the course; give its key.")
-    return _course_key(f"course-v1:{org}+{course}+{run}")
+    return own_id
 
 
 def _course_key(course_id: str) -> str:

@@ -6,7 +6,7 @@ the XModules, ``parse_xml`` of ``xblock/core.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -16,8 +16,9 @@ from opaque_keys.edx.keys import UsageKey
 from opaque_keys.edx.locator import BlockUsageLocator
 
 from course_sync_plugin.diff.handlers import handler_for
+from course_sync_plugin.structure import olx_bounds
 from course_sync_plugin.structure.builder import RawBlock
-from course_sync_plugin.structure.olx_content import content_digest, html_content, inner_html, xml_content
+from course_sync_plugin.structure.olx_content import digest_of_olx, html_content, inner_html, xml_content
 from course_sync_plugin.structure.olx_definition import Definition, DefinitionReader
 from course_sync_plugin.structure.olx_names import CUSTOM_TAGS, Names, is_pointer
 from course_sync_plugin.structure.olx_policy import Policy
@@ -57,6 +58,16 @@ class _Waiting:
     marked: bool = False
 
 
+@attrs.frozen
+class _End:
+    """Waits behind everything that a file holds."""
+
+    path: str
+
+
+_Step = _Waiting | _End
+
+
 @attrs.define
 class BlockReader:
     """Reads the blocks of one course in document order.
@@ -65,28 +76,33 @@ class BlockReader:
     ``type/url_name``. What had to be passed over is said in ``warnings``.
     """
 
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes] = attrs.field(converter=olx_bounds.BoundedFiles)
     course_id: str
     policy: Policy
     warnings: list[str]
     _names: Names = attrs.field(factory=Names, init=False)
     _blocks: dict[str, _Block] = attrs.field(factory=dict, init=False)
+    _bounds: olx_bounds.Bounds = attrs.field(factory=olx_bounds.Bounds, init=False)
 
     def read(self, root: etree._Element, path: str) -> dict[str, RawBlock]:
         """Return every block below the root element of the file ``path``, by entity id.
 
-        Raises InvalidCourse where a file cannot be parsed.
+        Raises InvalidCourse where a file cannot be parsed, and where there is no end to what the files name.
         """
-        waiting = [_Waiting(root, path)]
+        waiting: list[_Step] = [_Waiting(root, path)]
         while waiting:  # a stack and no recursion: courses can be deep
-            waiting.extend(reversed(self._read(waiting.pop())))
+            item = waiting.pop()
+            if isinstance(item, _End):
+                self._bounds.leave(item.path)
+            else:
+                waiting.extend(reversed(self._read(item)))
         return {entity_id: self._raw(block) for entity_id, block in self._blocks.items()}
 
     def _raw(self, block: _Block) -> RawBlock:
         children = tuple(child for child in block.children if child in self._blocks)
         return RawBlock(block.entity_id, block.block_type, block.fields, children, block.unreadable)
 
-    def _read(self, item: _Waiting) -> list[_Waiting]:
+    def _read(self, item: _Waiting) -> Sequence[_Step]:
         """Read one element; return its child elements that are still to be read."""
         if item.parent is not None and item.element.tag == "show" and item.parent.block_type == "conditional":
             item.parent.children.extend(self._shown(item.element))
@@ -101,31 +117,43 @@ class BlockReader:
             return self._left_out(item, f"the platform refuses the name '{name}'")
         return self._placed(item, item.parent, _Block(self._entity_id(block_type, name), block_type), name)
 
-    def _left_out(self, item: _Waiting, reason: str) -> list[_Waiting]:
+    def _left_out(self, item: _Waiting, reason: str) -> Sequence[_Step]:
         self.warnings.append(f"{item.path}, line {item.element.sourceline}: <{item.element.tag}> is left out: {reason}")
         if item.parent:
             item.parent.unreadable = True
         return []
 
-    def _placed(self, item: _Waiting, parent: _Block, block: _Block, name: str) -> list[_Waiting]:
+    def _placed(self, item: _Waiting, parent: _Block, block: _Block, name: str) -> Sequence[_Step]:
         parent.children.append(block.entity_id)
         if block.entity_id in self._blocks and is_pointer(item.element):
             return []  # a second place of a block that was read already
         return self._defined(item, block, name)
 
-    def _defined(self, item: _Waiting, block: _Block, name: str) -> list[_Waiting]:
+    def _defined(self, item: _Waiting, block: _Block, name: str) -> Sequence[_Step]:
         """Write down fields and content of a block; return its child elements."""
         reader = DefinitionReader(self.files, self.warnings)
         definition = reader.read(item.element, block.block_type, name, item.path, item.marked)
         settings = self.policy.get(f"{block.block_type}/{name}", {})
-        children = list(_child_elements(block.block_type, definition.body))
+        found = _child_elements(block.block_type, definition.body)
+        children = list(self._bounds.counted(found, definition.path))
         block.unreadable = definition.is_missing
         block.fields = {**definition.fields(item.marked), **settings}
         if "content_digest" in handler_for(block.block_type).fields:
             block.fields["content_digest"] = _digest(block.block_type, definition, settings, children)
         self._blocks[block.entity_id] = block
+        return self._inside(item, definition, block, children)
+
+    def _inside(
+        self, item: _Waiting, definition: Definition, block: _Block, children: list[etree._Element]
+    ) -> Sequence[_Step]:
+        """Return the child elements of a block, and the end of the file where they stand in one of their own."""
         marks = [is_marked_xblock(child) for child in children]
-        return [_Waiting(without_mark(child), definition.path, block, mark) for child, mark in zip(children, marks)]
+        path = definition.path
+        waiting = [_Waiting(without_mark(child), path, block, mark) for child, mark in zip(children, marks)]
+        if definition.body is item.element or not waiting:
+            return waiting
+        self._bounds.enter(path, item.element, item.path)
+        return [*waiting, _End(path)]
 
     def _entity_id(self, block_type: str, name: str) -> str:
         """The usage key, written as ``str(BlockUsageLocator)`` writes it, some twenty times faster."""
@@ -168,4 +196,4 @@ def _digest(
     else:
         content = xml_content(definition.body, [child for child in children if child.tag != "show"])
     attributes = {**definition.body.attrib, **definition.attributes, **settings}
-    return content_digest(attributes, handler_for(block_type).fields, content)
+    return digest_of_olx(attributes, handler_for(block_type).fields, content)

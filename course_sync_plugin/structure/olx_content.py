@@ -17,7 +17,7 @@ from lxml import etree
 from course_sync_plugin.structure.values import InvalidValue, normalised
 
 #: Half of a sha256 in hexadecimal: enough to tell contents apart, short enough to read.
-DIGEST_LENGTH = 32
+CONTENT_DIGEST_LENGTH = 32
 
 #: Attributes that no learner sees: names, traces of export and import, the author's editor, copies and their origin.
 INVISIBLE_ATTRIBUTES = frozenset(
@@ -41,17 +41,18 @@ _DURATION = re.compile(r"\d+ (?:day|hour|minute|second)")
 #: Characters beyond ASCII, as some releases of libxml2 write them in attributes.
 _REFERENCE = re.compile("&#x((?:[89A-F]|[0-9A-F]{2,})[0-9A-F]);")
 
-#: Blocks that content refers to, as older and newer releases write them, in whatever run the export was made.
+#: Blocks that content refers to, as older and newer releases write them, in whatever run the export was made. No part
+#: of a key is longer than a key may be: unbounded, a text of nothing but beginnings takes the square of its length.
 _BLOCK_KEY = re.compile(
-    r"i4x://[\w.%-]+/[\w.%-]+/([\w-]+)/([\w.:%~-]+)"
-    r"|block-v1:[\w.:~-]+\+[\w.:~-]+\+[\w.:~-]+\+type@([\w-]+)\+block@([\w.:%~-]+)"
+    r"i4x://[\w.%-]{1,255}/[\w.%-]{1,255}/([\w-]{1,255})/([\w.:%~-]+)"
+    r"|block-v1:[\w.:~-]{1,255}\+[\w.:~-]{1,255}\+[\w.:~-]{1,255}\+type@([\w-]{1,255})\+block@([\w.:%~-]+)"
 )
 
 #: Begins what stands for a tag; no text can hold it.
 _MARK = "\0"
 
 
-def content_digest(attributes: Mapping[str, Any], told: Iterable[str], content: Iterable[str]) -> str:
+def digest_of_olx(attributes: Mapping[str, Any], told: Iterable[str], content: Iterable[str]) -> str:
     """Return the digest of a component's attributes and content.
 
     ``told`` are attributes that travel as fields of their own: a new title is no new content.
@@ -59,7 +60,8 @@ def content_digest(attributes: Mapping[str, Any], told: Iterable[str], content: 
     hidden = INVISIBLE_ATTRIBUTES.union(told)
     visible = {name: _value(value) for name, value in attributes.items() if name not in hidden}
     written = json.dumps([visible, list(content)], sort_keys=True, ensure_ascii=False)
-    return sha256(_BLOCK_KEY.sub(_block_name, written).encode(errors="surrogatepass")).hexdigest()[:DIGEST_LENGTH]
+    canonical = _BLOCK_KEY.sub(_block_name, written)
+    return sha256(canonical.encode(errors="surrogatepass")).hexdigest()[:CONTENT_DIGEST_LENGTH]
 
 
 def _block_name(key: re.Match[str]) -> str:

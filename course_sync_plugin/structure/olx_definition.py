@@ -17,6 +17,9 @@ from course_sync_plugin.structure.olx_names import is_pointer
 from course_sync_plugin.structure.olx_xml import OPTION_NAMESPACE, drop_asides, elements, parsed
 from course_sync_plugin.structure.values import unquoted
 
+#: Folders in a path that authors may have left out.
+MAX_FOLDERS = 32
+
 
 @attrs.frozen
 class Definition:
@@ -100,9 +103,8 @@ class DefinitionReader:
 def _html_files(path: str) -> Iterator[str]:
     """Where the body of an html block may be: some authors wrote ".html" into its name, some left folders out."""
     path = path.removesuffix(".html") if path.endswith(".html.html") else path
-    while "/" in path:
-        yield path
-        path = path.partition("/")[2]
+    parts = path.split("/", MAX_FOLDERS)
+    return ("/".join(parts[at:]) for at in range(len(parts) - 1))
 
 
 def _as_path(name: str) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 
 from dateutil import parser as dateutil_parser
 
+from course_sync_plugin.data import utc_text
+
 #: Control characters and surrogates that XML forbids; the platform's String field drops them too.
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -45,7 +47,9 @@ def normalised(kind: str, raw: Any) -> Any:
         return None
     try:
         return _KINDS[kind](raw)
-    except (OverflowError, RecursionError) as error:
+    except InvalidValue:
+        raise
+    except (ValueError, OSError, OverflowError, RecursionError) as error:
         raise InvalidValue(f"{shown(raw)} is out of range") from error
 
 
@@ -117,9 +121,9 @@ def _date(raw: Any) -> str | None:
     if isinstance(value, str):
         return _parsed_date(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _utc(datetime.fromtimestamp(value / 1000, UTC))
+        return utc_text(datetime.fromtimestamp(value / 1000, UTC))
     if isinstance(value, datetime):
-        return _utc(value)
+        return utc_text(value)
     raise InvalidValue(f"{shown(raw)} is no date")
 
 
@@ -132,12 +136,7 @@ def _parsed_date(text: str) -> str:
         raise InvalidValue(f"{shown(text)} is no date") from None
     if date != other:
         raise InvalidValue(f"{shown(text)} lacks a day, a month or a year")
-    return _utc(date)
-
-
-def _utc(date: datetime) -> str:
-    aware = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    return aware.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc_text(date)
 
 
 def _duration(raw: Any) -> str | None:
@@ -181,7 +180,7 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, datetime):
-        return _utc(value)
+        return utc_text(value)
     if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise InvalidValue(f"{shown(value)} has no form in JSON")

@@ -32,6 +32,15 @@ def hostile(path: Path, *members: tarfile.TarInfo) -> Path:
     return path
 
 
+def packed(path: Path, names: list[str], **form) -> Path:
+    """Pack empty files behind a course, with headers as they are asked for."""
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w", **form) as tar:
+        tar.addfile(member("course/course.xml", size=len(COURSE_XML)), io.BytesIO(COURSE_XML.encode()))
+        for name in names:
+            tar.addfile(member(name))
+    return path
+
+
 def refusal(path: Path) -> str:
     with pytest.raises(InvalidCourse) as error:
         read_all(path)
@@ -142,6 +151,62 @@ def test_a_bomb_in_a_header_is_refused(tmp_path: Path):
     assert "its first header" in refusal(path)
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("members", [0, 300])
+def test_a_header_too_large_for_memory_is_refused(tmp_path: Path, kind: bytes, members: int):
+    """Also behind many small members, and where all that is unpacked is below suspicion."""
+    path = tmp_path / "long.tar.gz"
+    with gzip.open(path, "wb") as out:
+        out.write(b"".join(member(f"course/{at}").tobuf() for at in range(members)))
+        out.write(member("long", kind, size=32 * 2**20).tobuf())
+        for _ in range(32):
+            out.write(bytes(2**20))
+    tracemalloc.start()
+    message = refusal(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (f"'course/{members - 1}'" if members else "its first header") in message
+    assert "larger than those of any course" in message
+    assert peak < 8 * 2**20
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_headers_that_are_large_each_time_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: int):
+    path = packed(tmp_path / "long.tar", [f"course/html/{at}{'x' * 6000}.txt" for at in range(40)], format=form)
+    assert list(read_all(path)) == ["course.xml"]
+    monkeypatch.setattr(limits, "MAX_HEADER_BYTES", 30_000)
+    monkeypatch.setattr(limits, "_CHUNK_BYTES", 512)
+    assert "larger than those of any course" in refusal(path)
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_headers_of_a_course_with_long_names(tmp_path: Path, form: int):
+    names = [f"course/html/{at}{'é' * 110}.html" for at in range(3000)]
+    path = packed(tmp_path / "course.tar.gz", names, format=form)
+    assert len(read_all(path)) == 3001
+
+
+def test_global_headers_are_not_copied_for_every_member(tmp_path: Path):
+    """The archives of git have one with a comment; a hostile one has thousands of them."""
+    told = {f"comment{at}": "" for at in range(5000)}
+    path = packed(tmp_path / "g.tar.gz", [f"course/{at}.txt" for at in range(500)], pax_headers=told)
+    tracemalloc.start()
+    assert list(read_all(path)) == ["course.xml"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def test_a_chain_of_headers_without_a_member_is_refused(tmp_path: Path):
+    path = tmp_path / "chain.tar.gz"
+    with gzip.open(path, "wb") as out:
+        for _ in range(1500):
+            out.write(
+                member("long", tarfile.GNUTYPE_LONGNAME, size=2).tobuf(tarfile.GNU_FORMAT) + b"a".ljust(512, b"\0")
+            )
+    assert str(path) in refusal(path)
+
+
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.95, 0.999])
 @pytest.mark.parametrize("name", ["course.tar.gz", "course.tar"])
 def test_an_archive_that_is_cut_off(tmp_path: Path, name: str, share: float):
@@ -199,6 +264,13 @@ def test_a_link_that_leaves_a_folder_is_refused(tmp_path: Path, inside: str):
     message = refusal(course)
     assert inside in message
     assert "link" in message
+
+
+def test_a_folder_without_a_course_is_said_to_be_one_whatever_its_links(tmp_path: Path):
+    """Somebody's home is full of links; it is no course before it is a hostile one."""
+    home = folder(tmp_path / "home", {"notes.txt": ""})
+    (home / "elsewhere").symlink_to(tmp_path)
+    assert "has no course.xml" in refusal(home)
 
 
 def test_a_link_within_a_folder_is_followed(tmp_path: Path):

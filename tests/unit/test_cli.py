@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from course_sync_plugin import __version__
 from course_sync_plugin.cli import main
 from course_sync_plugin.data import Operation
 from course_sync_plugin.diff.apply import apply
@@ -63,7 +64,15 @@ def test_both_are_revisions_of_the_new_ones_run(tmp_path: Path, capsys: pytest.C
     other_run["course/R2.xml"] = other_run.pop("course/R.xml")
     old, new = archive(tmp_path / "old.tar.gz", other_run), folder(tmp_path / "new", STUDIO)
     assert main(["diff", str(old), str(new)]) == 0
-    assert capsys.readouterr().out.strip() == "No change."
+    printed = capsys.readouterr()
+    assert printed.out.strip() == "No change."
+    assert printed.err == (f"{old} is course-v1:O2+C2+R2, {new} is course-v1:O+C+R: they are compared as one course.\n")
+
+
+def test_an_old_export_that_names_no_course_is_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    nameless = folder(tmp_path / "old", {**STUDIO, "course.xml": '<course url_name="R"/>'})
+    assert main(["diff", str(nameless), str(folder(tmp_path / "new", STUDIO))]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_new_course_and_a_gone_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -121,6 +130,13 @@ def test_help_has_an_example(arguments: list[str], capsys: pytest.CaptureFixture
         main(arguments)
     assert stop.value.code == 0
     assert "course-sync diff course.2024.tar.gz course.2025.tar.gz" in capsys.readouterr().out
+
+
+def test_its_version(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"course-sync {__version__}\n"
 
 
 def test_it_needs_no_django():

@@ -4,9 +4,10 @@ import attrs
 import pytest
 from opaque_keys.edx.keys import CourseKey
 
-from course_sync_plugin.structure import modulestore_blocks
+from course_sync_plugin.exceptions import SourceError
+from course_sync_plugin.structure import modulestore, modulestore_blocks
 from course_sync_plugin.structure.builder import StructureBuilder
-from course_sync_plugin.structure.modulestore_blocks import SplitCourse, content_digest, raw_blocks
+from course_sync_plugin.structure.modulestore_blocks import SplitCourse, digest_of_stored, raw_blocks
 
 KEY = CourseKey.from_string("course-v1:Org+Bees+run")
 ROOT, UNIT, TEXT, ERROR = ("course", "course"), ("vertical", "unit"), ("html", "text"), ("error", "5f2d")
@@ -18,7 +19,7 @@ class Stored:
 
     block_type: str
     fields: dict = attrs.field(factory=dict)
-    definition: str = ""
+    definition: str | None = ""
     defaults: dict = attrs.field(factory=dict)
 
 
@@ -92,13 +93,45 @@ def test_one_that_names_its_children_hides_none():
     assert blocks[entity_id(strange)].children == (entity_id(TEXT),)
 
 
+class Definitions:
+    """A store that holds these definitions and no others."""
+
+    def __init__(self, **held: dict | None):
+        self.held = held
+
+    def get_definitions(self, _key, ids):
+        return [{"_id": one, "fields": fields} for one, fields in self.held.items() if one in ids]
+
+
+def test_a_definition_that_does_not_come_is_no_empty_content():
+    """A secondary that lags behind, a backup restored in part: read as empty, content would be changed or deleted."""
+    blocks = [Stored("html", definition=name) for name in ("a", "b", "c")] + [Stored("strange", definition="d")]
+    with pytest.raises(SourceError, match="does not hold 2 of 4 definitions of course-v1:Org") as error:
+        modulestore._definitions(Definitions(a={"data": "x"}, b={}), KEY, blocks)
+    assert type(error.value) is SourceError  # it is tried again
+    assert error.value.context["course"] == str(KEY)
+
+
+@pytest.mark.parametrize(
+    ("block", "held"),
+    [
+        (Stored("html", definition=None), {}),
+        (Stored("html", definition="a"), {"a": {}}),
+        (Stored("html", definition="a"), {"a": None}),
+        (Stored("vertical", definition="of no interest"), {}),
+    ],
+)
+def test_a_block_may_have_no_content_at_all(block, held):
+    assert modulestore._definitions(Definitions(**held), KEY, [block, block]) == held
+
+
 @pytest.mark.parametrize("name", ["display_name", "xml_attributes", "children", "markdown", "upstream_version"])
 def test_what_no_learner_sees_or_what_travels_by_itself_is_not_in_the_digest(name):
-    assert content_digest("html", {"data": "a"}) == content_digest("html", {"data": "a", name: "b"})
+    assert digest_of_stored("html", {"data": "a"}) == digest_of_stored("html", {"data": "a", name: "b"})
 
 
 def test_content_is_in_the_digest_whatever_its_order():
-    assert content_digest("html", {"data": "a"}) != content_digest("html", {"data": "b"})
-    assert content_digest("html", {"a": {"x": 1, "y": 2}, "b": 1}) == content_digest(
+    assert digest_of_stored("html", {"data": "a"}) != digest_of_stored("html", {"data": "b"})
+    assert digest_of_stored("html", {"a": {"x": 1, "y": 2}, "b": 1}) == digest_of_stored(
         "html", {"b": 1, "a": {"y": 2, "x": 1}}
     )

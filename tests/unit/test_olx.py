@@ -339,6 +339,16 @@ def test_a_value_its_field_refuses_is_left_out_with_a_warning(tmp_path: Path):
     assert "problem+block@p: weight is left out" in warning
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("start", "NaN"), ("start", "99999999999999999"), ("graceperiod", f'"{"9" * 5000} days"')]
+)
+def test_a_value_of_a_policy_that_is_out_of_range_is_left_out_with_a_warning(tmp_path: Path, name: str, value: str):
+    policy = f'{{"course/R": {{"{name}": {value}}}}}'
+    structure = read_olx(folder(tmp_path, {**STUDIO, "policies/R/policy.json": policy}))
+    assert all(name not in entity.fields for entity in structure.entities.values())
+    assert f"{structure.course_id}: {name} is left out" in structure.warnings[0]
+
+
 def test_a_conditional_shows_blocks_from_elsewhere(tmp_path: Path):
     """A block with two parents belongs to the first in document order."""
     show = (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.exceptions import InvalidCourse
+from course_sync_plugin.structure import olx_bounds, olx_definition
 from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.structure.olx_xml import parsed
 from course_sync_plugin.structure.retain import retain_unreadable
 from tests.unit.olx_files import COURSE_XML, STUDIO, archive, folder
 
@@ -130,6 +133,81 @@ def test_a_block_the_platform_refuses_hides_what_it_may_be(tmp_path: Path, hidde
     assert new.warnings[0].startswith("chapter/c.xml, line 2: <")
     operations = diff(old, retain_unreadable(old, new))
     assert [(operation.operation, operation.entity_type) for operation in operations] == [("update", "section")]
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch):
+    """Ends what reads for ever."""
+    reads = []
+
+    def counted(files, path):
+        reads.append(path)
+        assert len(reads) < 1000, "the course is read for ever"
+        return parsed(files, path)
+
+    monkeypatch.setattr(olx_definition, "parsed", counted)
+
+
+CIRCLES = {
+    "sequential/s.xml": '<sequential>\n<sequential url_name="s" filename="s"/></sequential>',
+    "wrapper/a.xml": '<wrapper><wrapper url_name="w" filename="b"/></wrapper>',
+    "wrapper/b.xml": '<wrapper><html url_name="h"/>\n<wrapper filename="a"/></wrapper>',
+}
+
+
+@pytest.mark.parametrize(
+    ("vertical", "circle"),
+    [
+        ('<wrapper filename="a"/>', "wrapper/b.xml, line 2: <wrapper> is read from wrapper/a.xml"),
+        ('<sequential filename="s"/>', "sequential/s.xml, line 2: <sequential> is read from sequential/s.xml"),
+    ],
+)
+@pytest.mark.usefixtures("patience")
+def test_a_file_that_holds_itself_is_refused(tmp_path: Path, vertical: str, circle: str):
+    files = {**STUDIO, **CIRCLES, "chapter/c.xml": f"<chapter><vertical>{vertical}</vertical></chapter>"}
+    message = refusal(tmp_path, files)
+    assert circle in message
+    assert "holds itself" in message
+
+
+def test_a_file_may_be_read_in_several_places(tmp_path: Path):
+    twice = '<wrapper url_name="x" filename="a"/><wrapper url_name="y" filename="a"/>'
+    files = {**STUDIO, "vertical/v.xml": f"<vertical>{twice}</vertical>", "wrapper/a.xml": "<wrapper><html/></wrapper>"}
+    assert len(read_olx(folder(tmp_path, files))) == 4 + 2 + 1
+
+
+def doubling(generations: int) -> dict[str, str]:
+    """Each file holds the next one twice."""
+    wrappers = [f'<wrapper filename="w{at + 1}"/>' for at in range(generations)]
+    files = {f"wrapper/w{at}.xml": f"<wrapper>{wrapper * 2}</wrapper>" for at, wrapper in enumerate(wrappers)}
+    return {**STUDIO, **files, "vertical/v.xml": '<vertical><wrapper filename="w0"/></vertical>'}
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "reason"), [("MAX_BLOCKS", 100, "100 blocks"), ("MAX_READ_BYTES", 5000, "5000 bytes")]
+)
+@pytest.mark.usefixtures("patience")
+def test_files_that_multiply_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, reason: str
+):
+    monkeypatch.setattr(olx_bounds, limit, value)
+    message = refusal(tmp_path, doubling(60))
+    assert "wrapper/w" in message
+    assert f"more than {reason}" in message or f"larger than {reason}" in message
+
+
+def test_blocks_in_one_file_are_counted_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(olx_bounds, "MAX_BLOCKS", 100)
+    assert "more than 100 blocks" in refusal(
+        tmp_path, {**STUDIO, "vertical/v.xml": f"<vertical>{'<html/>' * 101}</vertical>"}
+    )
+
+
+def test_a_name_of_fifty_thousand_folders_is_looked_for_in_a_few(tmp_path: Path):
+    files = {**STUDIO, "html/h.xml": f'<html filename="{"a/" * 50_000}h"/>'}
+    started = time.process_time()
+    assert "so the block is empty" in read_olx(archive(tmp_path / "course.tar.gz", files)).warnings[0]
+    assert time.process_time() - started < 1
 
 
 def test_an_empty_course(tmp_path: Path):

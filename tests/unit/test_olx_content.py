@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,11 @@ def test_content_that_is_deep_or_strange(tmp_path: Path):
     body = "<p>" * 200 + "x" + "</p>" * 200
     assert len(component(tmp_path / "1", *problem(body, 'x="&quot;\\ud800&quot;"'))["content_digest"]) == 32
     assert len(component(tmp_path / "2", *problem("a", f'x="{"[" * 50_000}"'))["content_digest"]) == 32
+
+
+@pytest.mark.parametrize("beginning", ["block-v1:", "i4x://", "block-v1:O+", "i4x://O/", "&#xA"])
+def test_content_that_only_begins_to_refer_to_blocks(tmp_path: Path, beginning: str):
+    """Its digest takes time by its length, not by the square of it."""
+    began = time.process_time()
+    component(tmp_path, *html(beginning * 10_000))
+    assert time.process_time() - began < 1
