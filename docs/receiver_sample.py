@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A receiver to copy: WEBHOOK_SECRET=whsec_… python receiver_sample.py 8000 replica.sqlite3 (standard library only)."""
 
-import base64, hashlib, hmac, json, os, sqlite3, sys, time  # noqa: E401, I001
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import base64, hashlib, hmac, http.server, json, os, sqlite3, sys, time  # noqa: E401, I001
 
-KEY = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
+if len(sys.argv) != 3 or not (KEY := base64.b64decode(os.environ.get("WEBHOOK_SECRET", "").removeprefix("whsec_"))):
+    sys.exit("Give a secret, a port and a file: WEBHOOK_SECRET=whsec_… python receiver_sample.py 8000 replica.sqlite3")
 db = sqlite3.connect(sys.argv[2])
 db.executescript("""CREATE TABLE IF NOT EXISTS done (operation_id PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS run (id PRIMARY KEY, version, since);
     CREATE TABLE IF NOT EXISTS entity (id PRIMARY KEY, run, parent_id, place, fields, named)""")
 
 
-class Receiver(BaseHTTPRequestHandler):
+class Receiver(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         message = json.loads(body) if self.is_genuine(body) else None
@@ -20,7 +20,7 @@ class Receiver(BaseHTTPRequestHandler):
                 self.take(message["data"])
         self.send_response(200 if message else 401)
         self.end_headers()
-        self.wfile.write(b'{"failed": []}')
+        self.wfile.write(b'{"failed": []}' if message else b"")
 
     def is_genuine(self, body):
         message_id, sent_at, given = (self.headers.get(f"webhook-{x}", "") for x in ("id", "timestamp", "signature"))
@@ -56,4 +56,4 @@ class Receiver(BaseHTTPRequestHandler):
             db.execute("UPDATE entity SET parent_id = ?, place = ? WHERE id = ?", [parent, place, key])
 
 
-HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()

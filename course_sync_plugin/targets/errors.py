@@ -49,7 +49,7 @@ class Resolution:
 #: Keys are a status, the first digit of a status, or a type of exception; the most specific one holds.
 Errors = Mapping[int | type[BaseException], Resolution]
 
-_BAD_ADDRESS = Resolution(ConfigurationError, "The address of the target is not valid; correct its URL.")
+_BAD_ADDRESS = Resolution(ConfigurationError, "The address of the target is not valid; correct its URL with 'set-url'.")
 _NO_ANSWER = Resolution(TransientError, "{where} answered {status}, which counts as no answer. Its log should say why.")
 #: Not one operation is at fault but our credentials: without this every operation of a run would become a problem.
 _STRANGER = Resolution(
@@ -64,7 +64,8 @@ HTTP_ERRORS: Errors = MappingProxyType(
         5: _NO_ANSWER,
         410: Resolution(TargetGone, "{where} says that it is gone for good ({status}); nothing more is sent there."),
         3: Resolution(
-            PermanentError, "{where} redirects ({status}), and redirects are not followed. Give its final URL."
+            PermanentError,
+            "{where} redirects ({status}), and redirects are not followed. Give its final URL with 'set-url'.",
         ),
         401: _STRANGER,
         403: _STRANGER,

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 
-from course_sync_plugin.data import SCHEMA_VERSION, Answer, FailedOperation, Message
+from course_sync_plugin.data import SCHEMA_VERSION, Answer, FailedOperation, Message, utc_text
 from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError, PermanentError
 from course_sync_plugin.targets import private_addresses
 from course_sync_plugin.targets.base import Target, TargetConfig, TestReport
@@ -24,8 +24,11 @@ from course_sync_plugin.targets.private_addresses import SETTING, AllowedHosts
 from course_sync_plugin.targets.signing import parse_secret, signature
 
 #: How many bytes of an answer are read, and how many characters of a reason are kept.
-ANSWER_BYTES = 64 * 1024
+ANSWER_BYTES = 2**20
 REASON_CHARACTERS = 500
+
+#: What may stand before the first character of JSON: white space, and what marks an encoding or fills one up.
+_BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xfe\xff"
 
 #: How much of an answer to a test message is shown.
 WORDS_BYTES = 2048
@@ -55,9 +58,10 @@ class WebhookTarget(Target):
             if not reply.is_success:
                 raise self._status_error(reply, course=message.course_id)
             body = reply.read(ANSWER_BYTES + 1)
-        if len(body) > ANSWER_BYTES and _is_report(body):
+        if len(body) > ANSWER_BYTES and _may_report(body):
             raise PermanentError(
-                f"{self._where} reports failures in more than {ANSWER_BYTES} bytes; it must give shorter reasons.",
+                f"{self._where} answered with more than {ANSWER_BYTES} bytes of JSON, so nobody knows what failed; "
+                "it must give shorter answers.",
                 target=self.config.name,
                 course=message.course_id,
             )
@@ -126,9 +130,9 @@ def _failed(entry: Mapping[str, Any]) -> FailedOperation:
     return FailedOperation(entry["id"], _cleaned(entry.get("reason"), REASON_CHARACTERS), entry.get("retry") is True)
 
 
-def _is_report(body: bytes) -> bool:
-    """Tell whether an answer that is too long to be read reports failures: they must not pass for a success."""
-    return re.match(rb'\s*\{\s*"failed"\s*:\s*\[\s*\{', body) is not None
+def _may_report(body: bytes) -> bool:
+    """Tell whether an answer that is too long to be read may report failures: they must not pass for a success."""
+    return body.lstrip(_BEFORE_JSON)[:1] in (b"{", b"")
 
 
 def _cleaned(text: Any, longest: int) -> str:
@@ -149,7 +153,7 @@ def _in_its_words(reply: Reply) -> str:
 
 
 def _test_body() -> bytes:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = utc_text(datetime.now(UTC), "milliseconds")
     return json.dumps({"type": TEST_TYPE, "timestamp": now, "data": {"schema_version": SCHEMA_VERSION}}).encode()
 
 

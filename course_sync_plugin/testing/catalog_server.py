@@ -20,6 +20,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
+from course_sync_plugin.testing.server import port_number, port_refusal
+
 RUNS = "/api/v1/course_runs/"
 TOKEN = "/oauth2/access_token"  # noqa: S105  # an address, no token
 #: course-discovery's own page size.
@@ -227,16 +229,29 @@ def _positive(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and int(text) else None
 
 
+def _runs_of(paths: Sequence[Path]) -> list[Any]:
+    """Return the runs of recorded answers, or end the process with one sentence."""
+    runs = []
+    for path in paths:
+        try:
+            runs += recorded_runs(path)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            sys.exit(f"{path} holds no recorded runs: {type(error).__name__}: {error}")
+    return runs
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted, and say how the plugin is led here."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=18381, help="default: 18381")
+    parser.add_argument("--port", type=port_number, default=18381, help="default: 18381")
     parser.add_argument("--runs", type=int, default=250, help="how many made-up runs (default: 250)")
     parser.add_argument("--file", type=Path, nargs="+", help="recorded answers to serve instead")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     options = parser.parse_args(arguments)
-    runs = recorded_runs(*options.file) if options.file else MadeUpRuns(options.runs)
-    with CatalogServer(runs, options.port, options.latency) as server:
+    runs = _runs_of(options.file) if options.file else MadeUpRuns(options.runs)
+    with port_refusal(options.port):
+        server = CatalogServer(runs, options.port, options.latency)
+    with server:
         for name, value in server.settings.items():
             print(f"export {name}={value}")
         sys.stdout.flush()

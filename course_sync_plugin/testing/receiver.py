@@ -30,7 +30,7 @@ from course_sync_plugin.targets.signing import generate_secret
 from course_sync_plugin.testing.faults import Fault, Response, act
 from course_sync_plugin.testing.inbox import Inbox
 from course_sync_plugin.testing.replica import Replica
-from course_sync_plugin.testing.server import Request, Server
+from course_sync_plugin.testing.server import Request, Server, port_number, port_refusal
 from course_sync_plugin.testing.verification import VerificationError, verify
 
 
@@ -147,13 +147,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="A webhook receiver on 127.0.0.1 that keeps a replica of every course it is told of.",
         epilog="example: python -m course_sync_plugin.testing.receiver --port 8000 --state replica.sqlite3",
     )
-    parser.add_argument("--port", type=int, default=0, help="the port; left out: any that is free")
+    parser.add_argument("--port", type=port_number, default=0, help="the port; left out: any that is free")
     parser.add_argument("--secret", help="the secret that messages are signed with; left out: one is made and printed")
     parser.add_argument("--state", type=Path, help="the SQLite file that keeps what was received")
     parser.add_argument("--hold", type=float, default=0, help="seconds to wait before a message is answered")
     chosen = parser.parse_args(arguments)
     secrets = [chosen.secret] if chosen.secret else []
-    with Receiver(port=chosen.port, secrets=secrets, state=chosen.state, hold=chosen.hold) as receiver:
+    with port_refusal(chosen.port):
+        receiver = Receiver(port=chosen.port, secrets=secrets, state=chosen.state, hold=chosen.hold)
+    with receiver:
         print(receiver.url, flush=True)
         if not chosen.secret:
             print(receiver.secret, flush=True)

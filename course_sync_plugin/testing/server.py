@@ -6,7 +6,9 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from typing import Any
@@ -15,6 +17,22 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from course_sync_plugin.testing.faults import Response
+
+
+def port_number(text: str) -> int:
+    """Return a port as it is typed. Raises ArgumentTypeError."""
+    if not (text.isdecimal() and int(text) < 2**16):
+        raise ArgumentTypeError(f"'{text}' is no port, which is 0 to 65535")
+    return int(text)
+
+
+@contextmanager
+def port_refusal(port: int) -> Iterator[None]:
+    """End the process with one sentence where a server cannot listen at a port."""
+    try:
+        yield
+    except OSError as error:
+        sys.exit(f"Nothing can be served at port {port}: {error.strerror}.")
 
 
 @attrs.frozen

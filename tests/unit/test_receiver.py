@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -479,6 +480,39 @@ def test_a_process_killed_while_it_holds_a_message_has_it_when_it_is_back(tmp_pa
     finally:
         end(process)
         target.close()
+
+
+@pytest.mark.parametrize("module", ["receiver", "catalog_server"])
+def test_a_port_that_cannot_be_had_is_one_sentence(module):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = refused(module, "--port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Nothing can be served at port {port}: Address already in use.\n"
+
+
+@pytest.mark.parametrize("module", ["receiver", "catalog_server"])
+@pytest.mark.parametrize("port", ["80000", "-1", "http"])
+def test_what_is_no_port_is_wrong_usage(module, port):
+    done = refused(module, f"--port={port}")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(f"argument --port: '{port}' is no port, which is 0 to 65535")
+
+
+@pytest.mark.parametrize("content", [None, "no JSON", "7", '{"detail": "Not found."}', b"\xff"], ids=str)
+def test_a_file_without_recorded_runs_is_one_sentence(tmp_path, content):
+    path = tmp_path / "runs.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = refused("catalog_server", "--file", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{path} holds no recorded runs: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def refused(module: str, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", f"course_sync_plugin.testing.{module}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_a_process_without_a_secret_makes_one_and_shows_it():

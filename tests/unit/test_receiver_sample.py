@@ -10,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from itertools import count
 
@@ -97,7 +99,7 @@ def test_it_is_short_and_needs_nothing_else():
     assert len(text.splitlines()) < 60
     assert "SPDX-License-Identifier: Apache-2.0" in text.splitlines()[0]
     nodes = list(ast.walk(ast.parse(text)))
-    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported = {alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module.partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
     assert imported <= set(sys.stdlib_module_names)
 
@@ -127,6 +129,39 @@ def test_a_stranger_is_turned_away(sample):
         stranger.send(envelope(Operation("create", "course", COURSE_ID, "course")))
     stranger.close()
     assert sample.rows("SELECT count(*) FROM done") == before
+
+
+def test_a_stranger_is_told_nothing(sample):
+    """A 401 is no answer to operations: it names none that failed."""
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(sample.config.url, data=b"{}", timeout=5)
+    with error.value as answer:
+        assert (answer.code, answer.read()) == (401, b"")
+
+
+@pytest.mark.parametrize(
+    ("secret", "arguments"),
+    [
+        (None, ["0", "replica"]),
+        ("", ["0", "replica"]),
+        ("whsec_", ["0", "replica"]),
+        ("whsec_AAAA", []),
+        ("whsec_AAAA", ["0"]),
+    ],
+    ids=str,
+)
+def test_without_a_secret_or_its_arguments_it_does_not_start(tmp_path, secret, arguments):
+    """An empty secret would make everybody's signature a good one."""
+    environment = {name: value for name, value in os.environ.items() if name != "WEBHOOK_SECRET"}
+    environment |= {"WEBHOOK_SECRET": secret} if secret is not None else {}
+    command = [sys.executable, str(SAMPLE), *arguments]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Give a secret, a port and a file: WEBHOOK_SECRET=")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("away", [-301, 301])

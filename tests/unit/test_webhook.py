@@ -421,14 +421,28 @@ def test_an_oversized_answer_is_not_read(receiver, target):
     assert target.send(envelope()) == Answer()
 
 
-def test_an_oversized_report_of_failures_does_not_pass_for_success(receiver, target):
-    """It is refused for good, so the lane sends smaller envelopes, whose reports fit."""
+@pytest.mark.parametrize("first", [{}, {"applied": 99}, {"failed": []}], ids=["alone", "second", "named twice"])
+def test_a_long_report_of_failures_is_read(receiver, target, first):
+    """A hundred operations may each fail with a long reason, whatever the answer says before it."""
     course, section = course_creation()
-    listed = [{"id": section.id, "reason": "x" * ANSWER_BYTES}]
-    receiver.faults.append(Refuse(200, body=json.dumps({"failed": listed}).encode(), processed=True))
-    error = error_of(target, envelope(course, section))
+    listed = [{"id": f"of somebody else {at}", "reason": "x" * 5000} for at in range(100)]
+    report = json.dumps({"failed": [*listed, {"id": section.id, "reason": "no such class"}]})[1:]
+    body = f"{json.dumps(first)[:-1]}{', ' if first else ''}{report}".encode()
+    receiver.faults.append(Refuse(200, body=body, processed=True))
+    assert target.send(envelope(course, section)) == Answer((FailedOperation(section.id, "no such class"),))
+
+
+@pytest.mark.parametrize(
+    "start", ['{"failed": [{"', '{"applied": 1, "', '\n {\n"', "\ufeff{", " " * ANSWER_BYTES + "{"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_an_oversized_object_does_not_pass_for_success(receiver, target, start, encoding):
+    """It is refused for good, so the lane sends smaller envelopes, the answers to which fit."""
+    receiver.faults.append(Refuse(200, body=(start + "x" * ANSWER_BYTES).encode(encoding), processed=True))
+    error = error_of(target)
     assert type(error) is PermanentError
-    assert "shorter reasons" in error.message
+    assert f"more than {ANSWER_BYTES} bytes" in error.message
+    assert "shorter" in error.message
 
 
 # Errors give nothing away
@@ -482,7 +496,7 @@ def test_a_test_message_is_accepted(receiver, target):
     [
         (Refuse(401, body=b'{"error": "bad\nsignature"}'), 401, 'It says: {"error": "bad signature"}'),
         (Refuse(404, headers={"Content-Type": "text/html"}, body=b"<html>"), 404, "Check the URL of the target."),
-        (Refuse(301, headers={"Location": "/x"}), 301, "Give its final URL."),
+        (Refuse(301, headers={"Location": "/x"}), 301, "Give its final URL with 'set-url'."),
         (Refuse(503), 503, "counts as no answer"),
         (Refuse(410), 410, "gone for good"),
         (Drop(), None, "closed the connection"),
