@@ -24,6 +24,10 @@ from .protocol_site import Course, Killed, Lane, ScriptedTarget, killed_after
 #: What may happen on a site while one of its workers waits for an answer.
 MEANWHILE = ("nothing", "nothing", "nothing", "overtaken before", "overtaken after", "published", "retried")
 
+#: A switch that is remembered for a second is asked for now and then: by the number of queries alone nobody would be
+#: killed at the same place again, and hypothesis gives up (FlakyStrategyDefinition).
+NO_CACHE = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
 
 class RealMachine(ProtocolMachine):
     """A worker has its turn, dies before one of its queries, or is overtaken while it waits for an answer."""
@@ -111,6 +115,7 @@ def test_the_protocol(machine, shelf, monkeypatch):
         phases=[Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    with override_settings(COURSE_SYNC_ENVELOPE_OPERATIONS=4, COURSE_SYNC_RETRY_SCHEDULE=[1, 1, 1]):
+    site = {"COURSE_SYNC_ENVELOPE_OPERATIONS": 4, "COURSE_SYNC_RETRY_SCHEDULE": [1, 1, 1], "CACHES": NO_CACHE}
+    with override_settings(**site):
         run_state_machine_as_test(machine, settings=chosen)
     gc.collect()  # while that warning is off
