@@ -18,9 +18,10 @@ from course_sync_plugin.lanes.deliver import deliver_lane
 from course_sync_plugin.sweep import sweep
 from course_sync_plugin.sync import Outcome, SyncResult, sync_course
 from course_sync_plugin.toggles import is_stopped
-from course_sync_plugin.upkeep.backfill import backfill, courses_to_fill, known_course
+from course_sync_plugin.upkeep.backfill import backfill, courses_to_fill
 from course_sync_plugin.upkeep.delivery import LanePool, deliver_due, deliver_until_empty
 from course_sync_plugin.upkeep.holding import HeldPlan, approve, held_plans
+from course_sync_plugin.upkeep.known import known_course
 from course_sync_plugin.upkeep.mending import OpenProblem, problems, retry, skip
 from course_sync_plugin.upkeep.planning import SyncPlan, plan_sync
 from course_sync_plugin.upkeep.status import status

@@ -28,6 +28,6 @@ class CourseSyncConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the host's signals and register the system checks."""
-        from course_sync_plugin import checks, receivers  # pylint: disable=import-outside-toplevel,unused-import
+        from course_sync_plugin import checks, receivers
 
         receivers.connect()

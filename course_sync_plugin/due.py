@@ -9,12 +9,11 @@ from django.db.models import Max, Min, Q, QuerySet
 
 from course_sync_plugin import toggles
 from course_sync_plugin.models import DatabaseNow, Marker, digest_of
-from course_sync_plugin.sync import Outcome, get_source, sync_course
+from course_sync_plugin.sources import get_source
+from course_sync_plugin.sync import Outcome, sync_course
 
 #: Seconds after which to look again at least: a course in other hands is not asked for all the time.
 SHORTEST_WAIT = 1.0
-#: Seconds after which a course that is excluded is looked at again.
-EXCLUDED_WAIT = 60
 
 
 def due_courses() -> list[str]:
@@ -49,8 +48,8 @@ def sync_marked(seconds: float = 20) -> float | None:
 
 
 def _put_off(course_key: str) -> None:
-    """Look at an excluded course again later: asking for its flag takes the host some queries."""
-    Marker.objects.filter(course=digest_of(course_key)).update(seen_at=DatabaseNow(EXCLUDED_WAIT))
+    """Look at an excluded course again later."""
+    Marker.objects.filter(course=digest_of(course_key)).update(seen_at=DatabaseNow(toggles.EXCLUDED_WAIT))
 
 
 def _marked() -> QuerySet[Marker, dict[str, object]]:

@@ -58,7 +58,7 @@ def on_overview_saved(sender: Any, instance: Any, created: bool, raw: bool = Fal
             with transaction.atomic():
                 api.note_overview_created(key)
         transaction.on_commit(lambda: saved_overviews.add(key), robust=True)
-    except Exception:  # pylint: disable=broad-except  # the save is the platform's, whatever happens to us
+    except Exception:  # the save is the platform's, whatever happens to us
         log.exception("course_sync: the new overview of %s was not noted; the next catalog run will mend it", key)
 
 
@@ -70,7 +70,7 @@ def note(course_key: Any) -> None:
         with transaction.atomic():
             Marker.put(course_id(course_key))
         transaction.on_commit(waker.request, robust=True)
-    except Exception:  # pylint: disable=broad-except  # the publish is the author's, whatever happens to us
+    except Exception:  # the publish is the author's, whatever happens to us
         log.exception("course_sync: the publish of %s was not noted; the sweep will find it by its version", course_key)
 
 

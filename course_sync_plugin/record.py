@@ -77,7 +77,8 @@ def _release(course: Course, token: str, published_version: str, **values: Any) 
         course,
         token,
         published_version=published_version,
-        field_set_version=FIELD_SET_VERSION,
+        # Not back: in a rolling deploy what a worker of the older release left out is told by the next of the newer.
+        field_set_version=max(FIELD_SET_VERSION, course.field_set_version),
         attempts=0,
         last_error="",
         **values,

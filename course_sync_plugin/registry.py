@@ -1,7 +1,7 @@
 """Names that are looked up in entry points, lazily, with a friendly error for a typing mistake.
 
-Adding a target, an entity type or a conflict strategy is one new module and one entry point in its package;
-nothing existing is edited. Pattern: ``kombu/transport/__init__.py``.
+Adding a target or an entity type is one new module and one entry point in its package; nothing existing is edited.
+Pattern: ``kombu/transport/__init__.py``.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ import attrs
 from django.db.models import Exists, F, OuterRef
 
 from course_sync_plugin import toggles
+from course_sync_plugin.lanes.wake import make_missing_lanes
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Marker
-from course_sync_plugin.sync import get_source
+from course_sync_plugin.sources import get_source
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 class Swept:
     """What a sweep found. ``missed``: courses that were published without our noticing, now marked.
     ``unknown``: courses that were never recorded; they are reported and never filled by themselves. ``lanes``: lanes
-    that nobody had woken.
+    that nobody had woken, or made.
     """
 
     missed: tuple[str, ...]
@@ -27,9 +28,9 @@ class Swept:
 
 
 def sweep() -> Swept:
-    """Mark every known course whose published version is not the recorded one, and wake forgotten lanes.
+    """Mark every known course whose published version is not the recorded one, wake forgotten lanes, make missing ones.
 
-    One query of the source and three of ours, whatever the number of courses.
+    One query of the source and six of ours, whatever the number of courses.
     """
     if toggles.is_stopped():
         return Swept((), (), 0)
@@ -41,7 +42,7 @@ def sweep() -> Swept:
     swept = Swept(
         tuple(course.key for course in missed),
         tuple(sorted(published.keys() - {course.key for course in known})),
-        lanes.update(due_at=DatabaseNow()),
+        lanes.update(due_at=DatabaseNow()) + make_missing_lanes(known),
     )
     log.info("course_sync: sweep missed=%s unknown=%s lanes=%s", len(swept.missed), len(swept.unknown), swept.lanes)
     return swept

@@ -8,10 +8,8 @@ from collections import Counter
 from enum import Enum
 
 import attrs
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils.module_loading import import_string
 
 from course_sync_plugin import leases, toggles
 from course_sync_plugin.data import Operation, Structure
@@ -21,6 +19,7 @@ from course_sync_plugin.held import hold, must_be_held
 from course_sync_plugin.keys import org_of
 from course_sync_plugin.models import Course, DatabaseNow, Marker, RunKind, digest_of
 from course_sync_plugin.record import Finding, forget, move_on, record
+from course_sync_plugin.sources import get_source
 from course_sync_plugin.stored import baselined, stored_rows, stored_structure
 from course_sync_plugin.structure.digest import digest, field_digests, structure_digest
 from course_sync_plugin.structure.retain import retain_unreadable
@@ -57,11 +56,6 @@ class SyncResult:
     error: str = ""
 
 
-def get_source() -> Source:
-    """Return the source that COURSE_SYNC_SOURCE names."""
-    return import_string(settings.COURSE_SYNC_SOURCE)()
-
-
 def sync_course(course_key: str, source: Source | None = None, *, reread: bool = False) -> SyncResult:
     """Bring what is recorded of a course in line with what is published now.
 
@@ -74,6 +68,21 @@ def sync_course(course_key: str, source: Source | None = None, *, reread: bool =
     if toggles.is_excluded(course_key):
         return SyncResult(course_key, Outcome.EXCLUDED)
     return CourseSync(course_key, source or get_source(), reread=reread).run()
+
+
+@attrs.frozen
+class Reading:
+    """What was read of a course, with the digests by which it is compared: of each entity's fields, and of it all."""
+
+    structure: Structure
+    digests: dict[str, str]
+    whole: str
+
+    @classmethod
+    def of(cls, structure: Structure) -> Reading:
+        """Return a structure with its digests."""
+        digests = field_digests(structure)
+        return cls(structure, digests, structure_digest(structure, digests))
 
 
 class CourseSync:
@@ -89,20 +98,21 @@ class CourseSync:
 
     def run(self) -> SyncResult:
         """Sync, or find that there is nothing to do. A course that cannot be read is put off, whatever the reason."""
-        result = self._tried()
+        result = self._run_or_put_off()
         self._log(result)
         return result
 
-    def _tried(self) -> SyncResult:
+    def _run_or_put_off(self) -> SyncResult:
         try:
             version = self.source.published_version(self.course_key) or ""
-            settled = self._is_settled(version) and not self.reread
-            return self._settled(version) if settled else self._sync()
+            if self._is_known(version) and not self.reread:
+                return self._end_unread(version)
+            return self._read_and_record()
         except leases.LeaseLost:
             return SyncResult(self.course_key, Outcome.BUSY)
         except CourseSyncError as error:
             return self._put_off(error.message)
-        except Exception as error:  # pylint: disable=broad-except  # one bad course must not stop the rest
+        except Exception as error:  # one bad course must not stop the rest
             log.exception("course_sync: course %s could not be synced", self.course_key)
             return self._put_off(f"{type(error).__name__}: {error}")
 
@@ -130,57 +140,55 @@ class CourseSync:
             values = {"key": self.course.key, "org": self.course.org}
             self.course, _ = Course.objects.get_or_create(key_digest=self.course.key_digest, defaults=values)
 
-    def _is_settled(self, version: str) -> bool:
+    def _is_known(self, version: str) -> bool:
         """Tell whether this version is the one recorded, or the one that waits for an operator's word."""
         held = getattr(self.course, "held", None)
         if held and held.published_version == version:
             return not held.approved
         return version == self.course.published_version and not held
 
-    def _settled(self, version: str) -> SyncResult:
+    def _end_unread(self, version: str) -> SyncResult:
         if self.course.last_error:  # what could not be read is not published any more
             Course.objects.filter(pk=self.course.pk).update(attempts=0, last_error="")
         forget(self.marker_ids)
         held = version != self.course.published_version
         return SyncResult(self.course_key, Outcome.HELD if held else Outcome.UNCHANGED, version)
 
-    def _sync(self) -> SyncResult:
+    def _read_and_record(self) -> SyncResult:
         self._make_row()
         seen = Course.objects.filter(pk=self.course.pk, published_version=self.course.published_version)
         self.token = leases.claim(seen) or ""
         if not self.token:
             return SyncResult(self.course_key, Outcome.BUSY)
-        new = self._read()
-        digests = field_digests(new)
-        whole = structure_digest(new, digests)
-        if whole == self.course.structure_digest:
-            move_on(self.course, self.token, new.published_version, self.marker_ids)
-            return SyncResult(self.course_key, Outcome.UNCHANGED, new.published_version)
-        finding = self._find(new, digests, whole)
+        reading = self._read()
+        if reading.whole == self.course.structure_digest:
+            version = reading.structure.published_version
+            move_on(self.course, self.token, version, self.marker_ids)
+            return SyncResult(self.course_key, Outcome.UNCHANGED, version)
+        finding = self._find(reading)
         if must_be_held(self.course, finding):
             hold(self.course, self.token, finding, self.marker_ids)
             return self._result(Outcome.HELD, finding)
         record(self.course, self.token, finding, self.marker_ids, time.monotonic() - self.began)
         return self._result(Outcome.RECORDED if finding.operations else Outcome.UNCHANGED, finding)
 
-    def _read(self) -> Structure:
+    def _read(self) -> Reading:
         """The published structure; empty where the course is gone."""
         try:
-            return self.source.read(self.course_key)
+            return Reading.of(self.source.read(self.course_key))
         except CourseNotFound:
-            return Structure.empty(self.course_key)
+            return Reading.of(Structure.empty(self.course_key))
 
-    def _find(self, new: Structure, digests: dict[str, str] | None = None, whole: str | None = None) -> Finding:
+    def _find(self, reading: Reading) -> Finding:
         """Compare what was read with what is recorded."""
-        digests = field_digests(new) if digests is None else digests
-        whole = structure_digest(new, digests) if whole is None else whole
+        new, digests = reading.structure, reading.digests
         rows = stored_rows(self.course, new, digests) if self.course.pk else {}
         old = stored_structure(self.course, rows)
         if new.unreadable:
             new = retain_unreadable(old, new)
-            digests |= {key: digest(one.fields) for key, one in new.entities.items() if key not in digests}
+            digests = {key: digests.get(key) or digest(one.fields) for key, one in new.entities.items()}
         operations = diff(baselined(old, new, self.course.field_set_version), new)
-        return Finding(_kind(new, old), new, rows, digests, whole, operations)
+        return Finding(_kind(new, old), new, rows, digests, reading.whole, operations)
 
     def _put_off(self, error: str) -> SyncResult:
         """Nothing was recorded. The markers that were read stay and are looked at later; a new one is not held back."""

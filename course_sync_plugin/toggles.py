@@ -21,17 +21,20 @@ STOPPED = WaffleSwitch("course_sync.stopped", __name__)
 # .. toggle_name: course_sync.excluded
 # .. toggle_implementation: CourseWaffleFlag
 # .. toggle_default: False
-# .. toggle_description: Leaves a course (or all of an organisation) out. Its markers and versions wait; switched off
-#     again, the sweep catches up. Works inside the host alone, which has per-course flags.
+# .. toggle_description: Leaves a course (or all of an organisation) out of syncs and deliveries. What there is to do
+#     waits; switched off again, everything catches up. Works inside the host alone, which has per-course flags.
 # .. toggle_use_cases: opt_out
 # .. toggle_creation_date: 2026-11-20
 EXCLUDED = "course_sync.excluded"
+
+#: Seconds after which what is excluded is looked at again: asking for the flag takes the host some queries.
+EXCLUDED_WAIT = 60
 
 
 @lru_cache(maxsize=1)
 def _excluded_flag() -> Any | None:
     try:
-        from openedx.core.djangoapps.waffle_utils import CourseWaffleFlag  # pylint: disable=import-outside-toplevel
+        from openedx.core.djangoapps.waffle_utils import CourseWaffleFlag
     except ImportError:
         return None
     return CourseWaffleFlag(EXCLUDED, __name__)

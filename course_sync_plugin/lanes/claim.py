@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from course_sync_plugin import leases
 from course_sync_plugin.models import DatabaseNow, Lane, Target
@@ -16,10 +16,20 @@ def claimable() -> QuerySet[Lane]:
     return Lane.objects.filter(leases.free(), _may_be_worked_on())
 
 
+def due_lanes(limit: int = 100) -> list[tuple[int, int]]:
+    """Return the ids of lanes that are due and free, each with its target's.
+
+    The longest waiting first, one of each target in turn: however many lanes wait for one that hangs, those of the
+    others are among them.
+    """
+    turn = Window(RowNumber(), partition_by=F("target_id"), order_by=F("due_at").asc())
+    due = claimable().filter(due_at__lte=DatabaseNow()).annotate(turn=turn).order_by("turn", "due_at")
+    return list(due.values_list("pk", "target_id")[:limit])
+
+
 def due_lane_ids(limit: int = 100) -> list[int]:
-    """Return the ids of lanes that are due and free, the longest waiting first."""
-    due = claimable().filter(due_at__lte=DatabaseNow()).order_by("due_at")
-    return list(due.values_list("pk", flat=True)[:limit])
+    """Return the ids of lanes that are due and free, in the order of :func:`due_lanes`."""
+    return [lane_id for lane_id, _target_id in due_lanes(limit)]
 
 
 def claim_lane(lane_id: int) -> Lane | None:

@@ -23,10 +23,12 @@ from course_sync_plugin.lanes.settle import change, settle
 from course_sync_plugin.lanes.slices import Reader
 from course_sync_plugin.lanes.verdict import Verdict, judge
 from course_sync_plugin.lanes.wake import nudge
-from course_sync_plugin.models import Course, Envelope, Lane
+from course_sync_plugin.models import Course, DatabaseNow, Envelope, Lane
 from course_sync_plugin.targets.base import Target
 
 log = logging.getLogger(__name__)
+
+_CHANGED = "The target got another secret or address while it was being sent to."
 
 
 @attrs.define
@@ -41,10 +43,18 @@ class Delivered:
 def deliver_lane(lane_id: int, seconds: float = 20) -> Delivered | None:
     """Deliver what a lane has to deliver, for at most about ``seconds`` and one request.
 
-    Returns None where the lane is not due, or in other hands, or everything is stopped.
+    Returns None where the lane is not due, or in other hands, or its course or everything is left out.
     """
     lane = None if toggles.is_stopped() else claim_lane(lane_id)
+    if lane and toggles.is_excluded(lane.course.key):
+        _put_off(lane)
+        return None
     return LaneTurn(lane, seconds).run() if lane else None
+
+
+def _put_off(lane: Lane) -> None:
+    error = "The course is left out (course_sync.excluded); what there is to deliver waits."
+    leases.release(lane, lane.lease_token, due_at=DatabaseNow(toggles.EXCLUDED_WAIT), last_error=error)
 
 
 class LaneTurn:
@@ -99,7 +109,7 @@ class LaneTurn:
             # An operator who asked for a new start while this attempt was under way gets one.
             nudge(Lane.objects.filter(pk=self.lane.pk, nudged=True))
             return False
-        if not may_go_on(self.lane):
+        if toggles.is_stopped() or not may_go_on(self.lane):
             return False
         self.done.more = time.monotonic() - self.began > self.seconds
         return not self.done.more
@@ -167,14 +177,21 @@ class LaneTurn:
         try:
             result: Answer | CourseSyncError = target.send(as_message(envelope, self.lane.course.key))
         except CourseSyncError as error:
-            result = error
-        except Exception as error:  # pylint: disable=broad-except  # a fault of a target's own code loses nothing
+            result = TransientError(_CHANGED) if self._was_changed() else error
+        except Exception as error:  # a fault of a target's own code loses nothing
             log.exception("course_sync: target %s raised while it was sending", self.lane.target)
             result = TransientError(f"{type(error).__name__} in the target's own code")
         if isinstance(result, Answer):
             self.done.envelopes += 1
             self.done.operations += len(envelope.operation_ids)
         return judge(result, envelope.operation_ids, self.lane.attempts, self._schedule())
+
+    def _was_changed(self) -> bool:
+        """Tell whether the operator has given the target another secret or address since this turn began: then it says
+        nothing that the old one was refused.
+        """
+        target = self.lane.target
+        return not type(target).objects.filter(pk=target.pk, secret=target.secret, url=target.url).exists()
 
     def _schedule(self) -> Sequence[float]:
         return self.lane.target.options.get("retry_schedule", settings.COURSE_SYNC_RETRY_SCHEDULE)

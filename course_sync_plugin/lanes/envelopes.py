@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from course_sync_plugin.data import SCHEMA_VERSION, Message
+from course_sync_plugin.data import SCHEMA_VERSION, Message, utc_text
 from course_sync_plugin.lanes.problems import Blocked
 from course_sync_plugin.lanes.slices import Reader, Slice, next_slice, visible
 from course_sync_plugin.models import CourseContext, Envelope, JournalOperation, Lane, Run, RunKind, digest_of
@@ -95,7 +95,7 @@ def _body(lane: Lane, part: Slice, context: Mapping[str, Any], mode: str, end_of
         "end_of_run": end_of_run,
         "context": context,
     }
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = utc_text(datetime.now(UTC), "milliseconds")
     head = _json({"type": MESSAGE_TYPE, "timestamp": now, "data": data})
     operations = ",".join(row.text for row in part.rows)
     return f'{head[:-2]},"operations":[{operations}]}}}}'.encode()

@@ -34,8 +34,8 @@ def plan_baseline(lane: Lane) -> None:
         change(lane, cursor=start, end=course.last_position)
 
 
-def plan_repairs(lane: Lane) -> bool:
-    """Plan anew what is to be retried; False where the lane has not come to the end of its journal yet.
+def plan_repairs(lane: Lane) -> None:
+    """Plan anew what is to be retried, once the lane has come to the end of its journal.
 
     Only there do the entities as recorded follow from what the receiver was sent, and nothing that is still to come
     can overtake the repair.
@@ -44,14 +44,13 @@ def plan_repairs(lane: Lane) -> bool:
         course = journal.lock(lane.course)
         change(lane, end=course.last_position)
         if JournalOperation.objects.filter(visible(lane), position__gt=lane.cursor).exists():
-            return False
+            return
         problems = to_retry(open_problems(lane))
         operations = repairs(stored_structure(course), [_undone(problem) for problem in problems])
         if operations:
             journal.append(course, operations, RunKind.REPAIR, lane=lane)
         Problem.objects.filter(pk__in=[problem.pk for problem in problems]).update(state=ProblemState.RETRIED)
         change(lane, end=course.last_position)
-    return True
 
 
 def _start_of_initial_run(course: Course) -> int | None:

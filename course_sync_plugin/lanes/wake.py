@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
@@ -17,19 +16,44 @@ def wake_lanes(course: Course) -> None:
     A lane that waits for its next attempt keeps its due time. The new end is written in the same UPDATE, so a worker
     that is just falling asleep sees it (:func:`course_sync_plugin.lanes.claim.sleep`).
     """
-    targets = Target.objects.filter(disabled_reason="").prefetch_related("subscriptions")
-    make_lanes((target, course) for target in targets if target.wants(course))
     lanes = Lane.objects.filter(course=course)
+    make_lanes(missing_lanes(_targets(), [course], lanes))
     lanes.update(end=course.last_position, due_at=Coalesce("due_at", DatabaseNow()))
+
+
+def make_missing_lanes(courses: Iterable[Course]) -> int:
+    """Make the lanes that recorded courses should have and have not; return how many.
+
+    A target that is added while a course is recorded for the first time sees no course, and the recorder no target.
+    """
+    recorded = [course for course in courses if course.published_version]
+    missing = missing_lanes(_targets(), recorded, Lane.objects.all())
+    make_lanes(missing)
+    return len(missing)
+
+
+def missing_lanes(
+    targets: Iterable[Target], courses: Sequence[Course], lanes: QuerySet[Lane]
+) -> list[tuple[Target, Course]]:
+    """Return the targets with the courses that they want and have no lane for among ``lanes``. One query."""
+    there = set(lanes.values_list("target_id", "course_id"))
+    pairs = ((target, course) for target in targets for course in courses)
+    return [
+        (target, course) for target, course in pairs if (target.pk, course.pk) not in there and target.wants(course)
+    ]
 
 
 def make_lanes(wanted: Iterable[tuple[Target, Course]]) -> None:
     """Make lanes, due at once; those that exist stay as they are.
 
-    Sequences begin with the time (milliseconds since 1970), so that they grow even where a target is removed and added
-    again: a receiver takes a lower one for late.
+    Sequences begin with the database's time (milliseconds since 1970), so that they grow even where a target is removed
+    and added again: a receiver takes a lower one for late.
     """
-    first = int(time.time() * 1000)
+    wanted = list(wanted)
+    if not wanted:
+        return
+    now = Course.objects.annotate(now=DatabaseNow()).values_list("now", flat=True)[0]
+    first = int(now.timestamp() * 1000)
     lanes = [
         Lane(target=target, course=course, end=course.last_position, due_at=DatabaseNow(), sequence=first)
         for target, course in wanted
@@ -37,6 +61,10 @@ def make_lanes(wanted: Iterable[tuple[Target, Course]]) -> None:
     Lane.objects.bulk_create(lanes, ignore_conflicts=True)
 
 
-def nudge(lanes: QuerySet[Lane]) -> int:
-    """Make lanes due now, with all their attempts before them, and looked at again; return how many."""
-    return lanes.update(due_at=DatabaseNow(), nudged=True, attempts=0, failing=False, last_error="", waiting_for="")
+def nudge(lanes: QuerySet[Lane]) -> None:
+    """Make lanes due now, with all their attempts before them, and looked at again."""
+    lanes.update(due_at=DatabaseNow(), nudged=True, attempts=0, failing=False, last_error="", waiting_for="")
+
+
+def _targets() -> QuerySet[Target]:
+    return Target.objects.filter(disabled_reason="").prefetch_related("subscriptions")

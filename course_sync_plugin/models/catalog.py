@@ -7,7 +7,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from course_sync_plugin.models.courses import DIGEST_LENGTH, KEY_LENGTH, Lease
+from course_sync_plugin.data import LONGEST_KEY
+from course_sync_plugin.models.courses import SHA256_LENGTH, Lease
 
 
 class CatalogSyncConfiguration(ConfigurationModel):
@@ -104,8 +105,8 @@ class CatalogRecord(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    key = models.CharField(_("course"), max_length=KEY_LENGTH)
-    key_digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
+    key = models.CharField(_("course"), max_length=LONGEST_KEY)
+    key_digest = models.CharField(max_length=SHA256_LENGTH, unique=True)
     values = models.JSONField(_("values"), default=dict)
     refused = models.CharField(_("refused"), max_length=100, default="", blank=True)
     drift = models.JSONField(_("differs in Studio since"), default=dict)

@@ -7,11 +7,12 @@ from hashlib import sha256
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from course_sync_plugin.data import LONGEST_KEY
 from course_sync_plugin.models.clock import DatabaseNow
+from course_sync_plugin.models.text import ForeignText
 
-#: opaque-keys and the platform's own key columns have this size.
-KEY_LENGTH = 255
-DIGEST_LENGTH = 64
+#: Characters of a whole sha256 in hexadecimal.
+SHA256_LENGTH = 64
 
 
 def digest_of(text: str) -> str:
@@ -41,15 +42,15 @@ class Course(Lease):
     .. no_pii:
     """
 
-    key = models.CharField(max_length=KEY_LENGTH)
-    key_digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
-    org = models.CharField(max_length=KEY_LENGTH, db_index=True)
+    key = models.CharField(max_length=LONGEST_KEY)
+    key_digest = models.CharField(max_length=SHA256_LENGTH, unique=True)
+    org = models.CharField(max_length=LONGEST_KEY, db_index=True)
     published_version = models.CharField(max_length=64, default="", blank=True)
-    structure_digest = models.CharField(max_length=DIGEST_LENGTH, default="", blank=True)
+    structure_digest = models.CharField(max_length=SHA256_LENGTH, default="", blank=True)
     field_set_version = models.PositiveIntegerField(default=0)
     last_position = models.BigIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
-    last_error = models.TextField(default="", blank=True)
+    last_error = ForeignText(default="", blank=True)
 
     class Meta:
         db_table = "course_sync_course"
@@ -76,7 +77,7 @@ class Marker(models.Model):
         db_constraint=False,
         on_delete=models.DO_NOTHING,
     )
-    course_key = models.CharField(max_length=KEY_LENGTH)
+    course_key = models.CharField(max_length=LONGEST_KEY)
     seen_at = models.DateTimeField()
 
     class Meta:
@@ -100,14 +101,14 @@ class Entity(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     course = models.ForeignKey(Course, related_name="entities", on_delete=models.CASCADE)
-    entity_id = models.CharField(max_length=KEY_LENGTH)
-    id_digest = models.CharField(max_length=DIGEST_LENGTH)
+    entity_id = models.CharField(max_length=LONGEST_KEY)
+    id_digest = models.CharField(max_length=SHA256_LENGTH)
     entity_type = models.CharField(max_length=64)
-    block_type = models.CharField(max_length=KEY_LENGTH)
-    parent_id = models.CharField(max_length=KEY_LENGTH, null=True)
+    block_type = models.CharField(max_length=LONGEST_KEY)
+    parent_id = models.CharField(max_length=LONGEST_KEY, null=True)
     index = models.PositiveIntegerField(null=True)
     fields = models.JSONField(default=dict)
-    digest = models.CharField(max_length=DIGEST_LENGTH)
+    digest = models.CharField(max_length=SHA256_LENGTH)
     revision = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -132,7 +133,7 @@ class HeldRun(models.Model):
     published_version = models.CharField(max_length=64, default="", blank=True)
     deletes = models.PositiveIntegerField()
     of = models.PositiveIntegerField()
-    set_digest = models.CharField(max_length=DIGEST_LENGTH)
+    set_digest = models.CharField(max_length=SHA256_LENGTH)
     since = models.DateTimeField()
     approved = models.BooleanField(default=False)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from course_sync_plugin.data import Operation
-from course_sync_plugin.models.courses import KEY_LENGTH, Course
+from course_sync_plugin.data import LONGEST_KEY, Operation
+from course_sync_plugin.models.courses import Course
 from course_sync_plugin.models.lanes import Lane
 
 
@@ -63,11 +63,11 @@ class JournalOperation(models.Model):
     operation_id = models.UUIDField(unique=True)
     operation = models.CharField(max_length=8)
     entity_type = models.CharField(max_length=64)
-    entity_id = models.CharField(max_length=KEY_LENGTH)
-    block_type = models.CharField(max_length=KEY_LENGTH)
-    parent_id = models.CharField(max_length=KEY_LENGTH, null=True)
+    entity_id = models.CharField(max_length=LONGEST_KEY)
+    block_type = models.CharField(max_length=LONGEST_KEY)
+    parent_id = models.CharField(max_length=LONGEST_KEY, null=True)
     index = models.PositiveIntegerField(null=True)
-    after_id = models.CharField(max_length=KEY_LENGTH, null=True)
+    after_id = models.CharField(max_length=LONGEST_KEY, null=True)
     fields = models.JSONField(default=dict)
     previous = models.JSONField(default=dict)
 

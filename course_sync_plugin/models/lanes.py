@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from course_sync_plugin.models.courses import Course, Lease
 from course_sync_plugin.models.targets import Target
+from course_sync_plugin.models.text import ForeignText
 
 
 class Lane(Lease):
@@ -38,7 +39,7 @@ class Lane(Lease):
     failing = models.BooleanField(default=False)
     nudged = models.BooleanField(default=False)
     waiting_for = models.TextField(default="", blank=True)
-    last_error = models.TextField(default="", blank=True)
+    last_error = ForeignText(default="", blank=True)
 
     class Meta:
         db_table = "course_sync_lane"
@@ -52,7 +53,8 @@ class Lane(Lease):
 class Envelope(models.Model):
     """The open envelope of a lane: a slice of the journal, frozen until it is answered. At most one per lane.
 
-    ``first`` and ``last`` are positions; those in between that the target does not want are not in the body.
+    ``last`` is the position up to which the lane is done once it is answered; what the target does not want of that is
+    not in the body.
 
     .. no_pii:
     """
@@ -103,7 +105,7 @@ class Problem(models.Model):
     operation = models.ForeignKey("course_sync_plugin.JournalOperation", related_name="+", on_delete=models.CASCADE)
     behind = models.ForeignKey("self", null=True, related_name="parked", on_delete=models.CASCADE)
     state = models.CharField(max_length=16, choices=ProblemState.choices)
-    reason = models.TextField(default="", blank=True)
+    reason = ForeignText(default="", blank=True)
     since = models.DateTimeField()
 
     class Meta:

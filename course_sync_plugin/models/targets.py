@@ -8,7 +8,9 @@ from django.core.validators import validate_slug
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from course_sync_plugin.models.courses import KEY_LENGTH, Course
+from course_sync_plugin.data import LONGEST_KEY
+from course_sync_plugin.models.courses import SHA256_LENGTH, Course
+from course_sync_plugin.models.text import ForeignText
 
 
 class Target(models.Model):
@@ -28,7 +30,7 @@ class Target(models.Model):
     entity_types = models.JSONField(default=list, blank=True)
     options = models.JSONField(default=dict, blank=True)
     paused = models.BooleanField(default=False)
-    disabled_reason = models.TextField(blank=True, default="")
+    disabled_reason = ForeignText(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -51,8 +53,8 @@ class Subscription(models.Model):
     """
 
     target = models.ForeignKey(Target, related_name="subscriptions", on_delete=models.CASCADE)
-    org = models.CharField(max_length=KEY_LENGTH, blank=True, default="")
-    course_key = models.CharField(max_length=KEY_LENGTH, blank=True, default="")
+    org = models.CharField(max_length=LONGEST_KEY, blank=True, default="")
+    course_key = models.CharField(max_length=LONGEST_KEY, blank=True, default="")
 
     class Meta:
         db_table = "course_sync_subscription"
@@ -73,8 +75,8 @@ class CourseContext(models.Model):
     """
 
     target = models.ForeignKey(Target, related_name="contexts", on_delete=models.CASCADE)
-    course_key = models.CharField(max_length=KEY_LENGTH)
-    key_digest = models.CharField(max_length=64)
+    course_key = models.CharField(max_length=LONGEST_KEY)
+    key_digest = models.CharField(max_length=SHA256_LENGTH)
     values: Any = models.JSONField(default=dict)
 
     class Meta:

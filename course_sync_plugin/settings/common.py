@@ -20,6 +20,7 @@ from typing import Any
 # .. setting_name: COURSE_SYNC_LEASE_SECONDS
 # .. setting_default: 60
 # .. setting_description: Seconds a worker owns a course or a lane. A request to a receiver may take half of it.
+#     It must be longer than the largest course takes to read.
 
 # .. setting_name: COURSE_SYNC_RETRY_SCHEDULE
 # .. setting_default: [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]

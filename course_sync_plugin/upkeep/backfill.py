@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 from django.utils.translation import gettext as _
 
 from course_sync_plugin import toggles
-from course_sync_plugin.exceptions import UnknownName
-from course_sync_plugin.keys import org_of, parse_course_id
-from course_sync_plugin.lanes.wake import make_lanes
+from course_sync_plugin.keys import org_of
+from course_sync_plugin.lanes.wake import make_lanes, missing_lanes
 from course_sync_plugin.models import Course, Lane, Target, digest_of
-from course_sync_plugin.sync import Outcome, get_source, sync_course
+from course_sync_plugin.sync import Outcome, sync_course
+from course_sync_plugin.upkeep.known import among, published_courses
 from course_sync_plugin.upkeep.targets import get_target
 
 
@@ -32,26 +31,8 @@ def courses_to_fill(courses: Sequence[str] = ()) -> list[str]:
 
     Raises ConfigurationError for what is no course key, UnknownName for a course that is not published.
     """
-    published = _published()
-    return [_among(published, course) for course in courses] or sorted(published)
-
-
-def known_course(course: str) -> str:
-    """Return the id of a course that is published or recorded. Raises as :func:`courses_to_fill` does."""
-    return _among(_published() | set(Course.objects.values_list("key", flat=True)), course)
-
-
-def _published() -> set[str]:
-    return {key for key, _version in get_source().published_versions()}
-
-
-def _among(known: Collection[str], course: str) -> str:
-    key = parse_course_id(course)
-    if key not in known:
-        near = get_close_matches(key, known, n=1)
-        hint = _(" Did you mean {course}?").format(course=near[0]) if near else ""
-        raise UnknownName(_("There is no published course {course}.").format(course=key) + hint)
-    return key
+    published = published_courses()
+    return [among(published, course) for course in courses] or sorted(published)
 
 
 def backfill(courses: Iterable[str], target: str = "", dry_run: bool = False) -> Iterator[Filled]:
@@ -79,14 +60,13 @@ def _fill(course: Course, targets: Sequence[Target], dry_run: bool) -> Filled:
     course_key = course.key
     if not course.last_position:
         return _record(course_key, dry_run)
-    have = set(Lane.objects.filter(course=course).values_list("target_id", flat=True))
-    missing = [target for target in targets if target.pk not in have and target.wants(course)]
+    missing = missing_lanes(targets, [course], Lane.objects.filter(course=course))
     if not missing:
         return Filled(course_key, False, _("skipped: recorded, and every target that wants it has a lane"))
-    names = ", ".join(target.name for target in missing)
+    names = ", ".join(target.name for target, _course in missing)
     if dry_run:
         return Filled(course_key, True, _("would send a snapshot to {names}").format(names=names))
-    make_lanes((target, course) for target in missing)
+    make_lanes(missing)
     return Filled(course_key, True, _("snapshot due for {names}").format(names=names))
 
 

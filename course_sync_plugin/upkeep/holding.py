@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from course_sync_plugin.exceptions import CourseSyncError, UnknownName
 from course_sync_plugin.held import deleted_ids
 from course_sync_plugin.models import HeldRun, digest_of
-from course_sync_plugin.sync import CourseSync, SyncResult, get_source, sync_course
+from course_sync_plugin.sources import get_source
+from course_sync_plugin.sync import CourseSync, SyncResult, sync_course
 
 
 @attrs.frozen

@@ -10,7 +10,8 @@ from course_sync_plugin import toggles
 from course_sync_plugin.data import Operation
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.models import Course, Target
-from course_sync_plugin.sync import CourseSync, Outcome, SyncResult, get_source
+from course_sync_plugin.sources import get_source
+from course_sync_plugin.sync import CourseSync, Outcome, SyncResult
 
 
 @attrs.frozen

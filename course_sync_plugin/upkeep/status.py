@@ -11,7 +11,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from course_sync_plugin.models import OPEN_STATES, Course, HeldRun, JournalOperation, Lane, Problem, Target
-from course_sync_plugin.sync import get_source
+from course_sync_plugin.sources import get_source
 
 #: A lane that only waits for its turn is not in anybody's way; these want an operator, worst first.
 NEEDS_SOMEBODY = ("disabled", "failing", "problems", "waiting for context")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
 import pytest
+import time_machine
 from django.db.models import F
 
-from course_sync_plugin import api
+from course_sync_plugin import api, toggles
 from course_sync_plugin.lanes.deliver import deliver_lane
 from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Problem, RunKind, Target
+from course_sync_plugin.secrets import encrypt
+from course_sync_plugin.targets.signing import generate_secret
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Drip, Drop, Fail, Hold, Refuse, poison
 from course_sync_plugin.testing.receiver import Receiver
@@ -485,3 +489,74 @@ def test_a_rerun_is_a_course_of_its_own(shelf, receiver, course):
     api.deliver_until_empty()
     assert receiver.difference(rerun) == []
     assert receiver.difference(course) == []
+
+
+def test_a_reason_that_a_database_of_older_sites_cannot_hold(shelf, receiver, course):
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1"), reason="no \U0001f600"))
+    api.deliver_until_empty()
+    assert [problem.reason for problem in Problem.objects.all()] == ["no \ufffd"]
+    assert the_lane().failing is False
+
+
+def test_stopped_in_the_middle_of_a_turn(shelf, receiver, settings, monkeypatch):
+    settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 2
+    structure = publish(shelf, "1")
+    with monkeypatch.context() as patched:
+        patched.setattr(toggles, "is_stopped", lambda: bool(receiver.requests))
+        api.deliver_until_empty()
+    assert len(receiver.requests) == 1
+    api.deliver_until_empty()
+    assert receiver.difference(structure) == []
+
+
+def test_a_course_that_is_left_out_waits(shelf, receiver, course, monkeypatch):
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(toggles, "is_excluded", lambda key: key == COURSE)
+        assert api.deliver_until_empty().envelopes == 0
+        lane = the_lane()
+        assert "left out" in api.status()["courses"][0]["lanes"][0]["error"]
+        assert (lane.attempts, lane.lease_token, round(wait_in_seconds(lane), -1)) == (0, "", toggles.EXCLUDED_WAIT)
+    let_time_pass()
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+    assert the_lane().last_error == ""
+
+
+def test_a_secret_that_changes_in_the_middle_of_a_turn_stops_no_lane(shelf, receiver, course, monkeypatch):
+    """The receiver knows the new one at once, and this turn has opened its target with the old one."""
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    send = WebhookTarget.send
+
+    def rotate_before(target, message):
+        monkeypatch.setattr(WebhookTarget, "send", send)
+        receiver.secrets = (generate_secret(),)
+        Target.objects.update(secret=encrypt(receiver.secret))
+        return send(target, message)
+
+    monkeypatch.setattr(WebhookTarget, "send", rotate_before)
+    api.deliver_until_empty()
+    assert (the_lane().failing, the_lane().attempts) == (False, 1)
+    let_time_pass()
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_a_target_added_again_by_a_machine_whose_clock_is_late(shelf, receiver, course):
+    """A receiver takes a lower sequence for late, and ignores it."""
+    before = the_lane().sequence
+    api.remove_target("crm")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1)):
+        api.add_target("crm", url=receiver.url, secret=receiver.secret)
+    assert the_lane().sequence >= before
+
+
+def test_lanes_of_every_target_are_among_the_first(shelf, receiver, course):
+    """However many of one that hangs have waited longer."""
+    for at in range(5):
+        shelf.publish(a_course("1", course=f"course-v1:Org+Course+Other{at}"))
+        api.sync_course(f"course-v1:Org+Course+Other{at}")
+    api.add_target("other", url=receiver.url, courses=[COURSE])
+    first_two = {Lane.objects.get(pk=lane_id).target.name for lane_id in api.due_lane_ids(2)}
+    assert first_two == {"crm", "other"}

@@ -367,6 +367,21 @@ class TestNewFields:
         assert differences(COURSE, published) == []
         assert Entity.objects.get(entity_id=block("vertical", "unit-0-0")).revision == 1
 
+    def test_a_worker_of_the_older_release_does_not_hide_a_change(self, shelf, unit_format, monkeypatch):
+        """In a rolling deploy it records after one of the newer release; what it does not know is told again then."""
+        unit_format()
+        shelf.publish(self.with_format(a_course("v1"), unit_0_0="Homework"))
+        api.sync_course(COURSE)
+        with monkeypatch.context() as patched:
+            patched.setattr(record, "FIELD_SET_VERSION", 1)
+            patched.setattr(stored, "FIELD_SET_VERSION", 1)
+            shelf.publish(a_course("v2"))
+            (operation,) = api.sync_course(COURSE).operations
+            assert dict(operation.fields) == {"format": None}
+        shelf.publish(self.with_format(a_course("v3"), unit_0_0="Homework"))
+        (operation,) = api.sync_course(COURSE).operations
+        assert dict(operation.fields) == {"format": "Homework"}
+
     def test_other_changes_of_the_same_publish_are_told(self, shelf, unit_format):
         shelf.publish(a_course("v1"))
         api.sync_course(COURSE)

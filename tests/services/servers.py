@@ -32,17 +32,23 @@ def new_name() -> str:
 
 
 @contextmanager
-def mariadb() -> Iterator[str]:
-    """Yield the URL of a new, empty database in MariaDB."""
+def mariadb(characters: str = "utf8mb4") -> Iterator[str]:
+    """Yield the URL of a new, empty database in MariaDB, with that character set."""
     import MySQLdb
 
     try:
         connection = MySQLdb.connect(host=HOST, user="root", autocommit=True)
     except MySQLdb.Error as error:
         required("MariaDB", error)
-    with _database(lambda statement: connection.cursor().execute(statement), created="CHARACTER SET utf8mb4") as name:
+    created = f"CHARACTER SET {characters}"
+    with _database(lambda statement: connection.cursor().execute(statement), created=created) as name:
         yield f"mysql://root@{HOST}:3306/{name}"
     connection.close()
+
+
+def old_mariadb() -> Any:
+    """Return a database as older sites have it: no character of it has more than three bytes."""
+    return mariadb("utf8mb3")
 
 
 @contextmanager

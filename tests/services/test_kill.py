@@ -9,7 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 from course_sync_plugin import api
-from course_sync_plugin.models import Course, Envelope, JournalOperation, Lane, Marker, Run
+from course_sync_plugin.lanes.slices import visible
+from course_sync_plugin.models import Course, Envelope, JournalOperation, Lane, Marker, Run, RunKind
 from course_sync_plugin.structure.olx import read_olx
 from tests.conftest import shared_data
 from tests.integration.courses import COURSE, a_course
@@ -81,6 +82,17 @@ def check_redelivery(receiver: ReceiverProcess, operations: int) -> None:
     eventually(lambda: not Envelope.objects.exists(), "the end of the last envelope")
 
 
+def told(lane: Lane) -> int:
+    """Count what a lane was to deliver: from the snapshot that it began with.
+
+    That is the first run, or, where every deliverer was killed until a second run was there, one of the lane's own.
+    """
+    journal = JournalOperation.objects.filter(visible(lane))
+    snapshots = journal.filter(run__kind__in=(RunKind.INITIAL, RunKind.SNAPSHOT))
+    start = snapshots.order_by("-run_id", "position").values_list("position", flat=True)[0]
+    return journal.filter(position__gte=start).count()
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_deliverers_are_killed_again_and_again(host, seed):
     """A real series is published, while one of two processes is killed at some moment, ten times."""
@@ -97,11 +109,24 @@ def test_deliverers_are_killed_again_and_again(host, seed):
             running.pop(0).kill()
             running.append(start_runner(host))
     check_in_step([receiver], [course])
-    operations = check_journal(course)
+    check_journal(course)
     with receiver.inbox() as inbox:
-        assert inbox.counters["applied"] == operations
+        assert inbox.counters["applied"] == told(lane_of(course))
         assert inbox.counters["failed"] == 0
     assert not Marker.objects.exists()
+
+
+def test_a_deliverer_that_comes_after_the_second_run_tells_the_snapshot_alone(host):
+    receiver = host.receiver()
+    for version, title in (("v1", "Old"), ("v2", "New")):
+        publish(a_course(version, titles={"unit-0-0": title}))
+        api.sync_course(COURSE)
+    recorded = check_journal(COURSE)
+    start_runner(host)
+    check_in_step([receiver], [COURSE])
+    with receiver.inbox() as inbox:
+        assert inbox.counters["applied"] == told(lane_of(COURSE)) != recorded
+    assert check_journal(COURSE) == recorded + told(lane_of(COURSE))
 
 
 def test_a_process_is_killed_while_it_records(host):

@@ -23,6 +23,7 @@ from course_sync_plugin.testing.inbox import Inbox
 from tests.integration.courses import COURSE, a_course, block
 
 from .host import check_journal, lane_of, publish, published
+from .processes import eventually
 
 both = pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
 
@@ -198,3 +199,42 @@ def test_two_recorders_and_two_deliverers(lane, target):
     check_journal(COURSE)
     assert target.inbox.violations == []
     assert target.inbox.replica(COURSE).difference(published(COURSE)) == []
+
+
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_a_receiver_that_hangs_holds_up_no_other_target(host):
+    """It has more lanes than there are threads for it; those of the other are delivered meanwhile."""
+    let_go, inbox, lock = threading.Event(), Inbox(), threading.Lock()
+
+    class Opened:
+        def __init__(self, name: str):
+            self.name = name
+
+        def send(self, message: Message) -> Answer:
+            if self.name == "hanging":
+                let_go.wait(60)
+                return Answer()
+            with lock:
+                assert inbox.deliver(message.message_id, message.body) == []
+            return Answer()
+
+    @contextmanager
+    def opened(row: Target) -> Iterator[Opened]:
+        yield Opened(row.name)
+
+    host.set(COURSE_SYNC_LEASE_SECONDS=60)
+    Target.objects.create(name="hanging", backend="webhook")
+    courses = [publish(a_course("v1", course=f"course-v1:Org+Course+Run{at}")) for at in range(6)]
+    for course in courses:
+        api.sync_course(course.course_id)
+    pool = api.LanePool(2)
+    with mock.patch.object(deliver, "opened_target", opened):
+        try:
+            pool.deliver_due()
+            Target.objects.create(name="other", backend="webhook")
+            api.sweep()
+            pool.deliver_due()
+            eventually(lambda: all(inbox.replica(one.course_id).equals(one) for one in courses), "the other target")
+        finally:
+            let_go.set()
+            pool.close()
