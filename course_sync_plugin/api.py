@@ -1,4 +1,4 @@
-"""The public Python API (OEP-49): the only door for tasks, commands, REST and admin."""
+"""The public Python API (OEP-49). Tasks, commands and REST do through it whatever they do."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ from course_sync_plugin.sweep import sweep
 from course_sync_plugin.sync import Outcome, SyncResult, sync_course
 from course_sync_plugin.toggles import is_stopped
 from course_sync_plugin.upkeep.backfill import backfill, courses_to_fill
-from course_sync_plugin.upkeep.delivery import LanePool, deliver_due, deliver_until_empty
+from course_sync_plugin.upkeep.context import get_context, set_context
+from course_sync_plugin.upkeep.delivery import LanePool, Stuck, deliver_due, deliver_until_empty, stuck_lanes
 from course_sync_plugin.upkeep.holding import HeldPlan, approve, held_plans
 from course_sync_plugin.upkeep.known import known_course
-from course_sync_plugin.upkeep.mending import OpenProblem, problems, retry, skip
+from course_sync_plugin.upkeep.listing import listed_targets
+from course_sync_plugin.upkeep.mending import retry, skip
 from course_sync_plugin.upkeep.planning import SyncPlan, plan_sync
+from course_sync_plugin.upkeep.problems import OpenProblem, problems
+from course_sync_plugin.upkeep.rotation import rotate_secret
 from course_sync_plugin.upkeep.status import status
 from course_sync_plugin.upkeep.targets import (
+    Resumed,
     add_target,
     pause,
     remove_target,
     resume,
-    rotate_secret,
-    set_context,
+    set_url,
     test_target,
 )
 
@@ -43,6 +47,8 @@ __all__ = [
     "LanePool",
     "OpenProblem",
     "Outcome",
+    "Resumed",
+    "Stuck",
     "SyncPlan",
     "SyncResult",
     "about_page_url",
@@ -56,9 +62,11 @@ __all__ = [
     "deliver_until_empty",
     "drift",
     "due_lane_ids",
+    "get_context",
     "held_plans",
     "is_stopped",
     "known_course",
+    "listed_targets",
     "marked_courses",
     "note_overview_created",
     "notify_of_drift",
@@ -72,8 +80,10 @@ __all__ = [
     "retry",
     "rotate_secret",
     "set_context",
+    "set_url",
     "skip",
     "status",
+    "stuck_lanes",
     "sweep",
     "sync_course",
     "sync_marked",

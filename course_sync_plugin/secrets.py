@@ -24,6 +24,15 @@ def decrypt(stored: str) -> str:
         ) from error
 
 
+def can_decrypt(stored: str) -> bool:
+    """Tell whether a stored secret can be decrypted with the keys that are set now."""
+    try:
+        decrypt(stored)
+    except ConfigurationError:
+        return False
+    return True
+
+
 def _fernet() -> MultiFernet:
     keys = settings.COURSE_SYNC_SECRET_KEYS
     if not keys:

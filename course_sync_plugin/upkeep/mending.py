@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-import attrs
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -12,38 +11,8 @@ from django.utils.translation import gettext as _
 from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.lanes.problems import open_problems, to_retry
 from course_sync_plugin.lanes.wake import nudge
-from course_sync_plugin.models import OPEN_STATES, Lane, Problem, ProblemState
+from course_sync_plugin.models import Lane, Problem, ProblemState
 from course_sync_plugin.upkeep.targets import get_lane, get_target
-
-
-@attrs.frozen
-class OpenProblem:
-    """A problem as operators see it."""
-
-    target: str
-    course_key: str
-    state: str
-    operation: str
-    operation_id: str
-    entity_id: str
-    reason: str
-
-
-def problems(limit: int = 50) -> list[OpenProblem]:
-    """Return open problems, the oldest first."""
-    rows = Problem.objects.filter(state__in=OPEN_STATES).select_related("operation", "lane__target", "lane__course")
-    return [
-        OpenProblem(
-            row.lane.target.name,
-            row.lane.course.key,
-            row.state,
-            row.operation.operation,
-            str(row.operation.operation_id),
-            row.operation.entity_id,
-            row.reason,
-        )
-        for row in rows.order_by("pk")[:limit]
-    ]
 
 
 def retry(name: str, course: str = "", operation: str = "") -> int:

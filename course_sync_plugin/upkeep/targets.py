@@ -1,15 +1,14 @@
-"""What operators do with targets: add, remove, pause, give context, rotate a secret, test."""
+"""What operators do with targets: add, correct, remove, pause, test."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 import attrs
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from course_sync_plugin.diff.handlers import entity_types as known_entity_types
@@ -17,25 +16,30 @@ from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.keys import parse_course_id
 from course_sync_plugin.lanes.opened import config_of, opened_target
 from course_sync_plugin.lanes.wake import make_lanes, nudge
-from course_sync_plugin.models import Course, CourseContext, Lane, Subscription, Target, digest_of
+from course_sync_plugin.models import Course, Lane, Subscription, Target, digest_of
 from course_sync_plugin.secrets import encrypt
 from course_sync_plugin.targets.base import TestReport, parse_options
 from course_sync_plugin.targets.registry import targets
 from course_sync_plugin.targets.signing import generate_secret, parse_secret
+from course_sync_plugin.upkeep.known import unmatched
 
 
 @attrs.frozen
 class AddedTarget:
-    """A target that was added. ``secret`` is shown this once; ``courses`` known ones get a snapshot each."""
+    """A target that was added. ``secret`` is shown this once; ``courses`` known ones get a snapshot each.
+
+    ``warnings``: what it wants and no known course is.
+    """
 
     name: str
     secret: str = attrs.field(repr=False)
     courses: int
+    warnings: tuple[str, ...]
 
 
 @attrs.frozen
 class Resumed:
-    """What a resume came to. So many ``lanes`` go on and so many stay ``paused``, each by itself.
+    """What going on came to. So many ``lanes`` go on and so many stay ``paused``, each by itself.
 
     ``held_back``: none goes on, since the target itself is paused or disabled.
     """
@@ -74,26 +78,47 @@ def add_target(
         options=parse_options(backend_class, options),
     )
     backend_class.check(config_of(row))
+    courses = [parse_course_id(course) for course in courses]
     subscriptions = [Subscription(org=org) for org in orgs]
-    subscriptions += [Subscription(course_key=parse_course_id(course)) for course in courses]
+    subscriptions += [Subscription(course_key=course) for course in courses]
+    warnings = tuple(unmatched(orgs, courses))
     with transaction.atomic():
         row.save()
         row.subscriptions.set(subscriptions, bulk=False)
         courses_wanted = _make_lanes(get_target(name))
-    return AddedTarget(name, secret, courses_wanted)
+    return AddedTarget(name, secret, courses_wanted, warnings)
+
+
+def set_url(name: str, url: str) -> Resumed:
+    """Correct the URL of a target: its receiver is the same, so all that was delivered stays so.
+
+    Lanes that failed or wait go on at once, with all their attempts. Raises ConfigurationError, and nothing is written.
+    """
+    target = get_target(name)
+    target.url = url
+    targets.get(target.backend).check(config_of(target))
+    target.save(update_fields=["url"])
+    return _go_on(target, Lane.objects.filter(target=target))
 
 
 def remove_target(name: str) -> None:
-    """Remove a target with its lanes, problems and context. The journal stays."""
-    get_target(name).delete()
+    """Remove a target with its lanes, problems and context. The journal stays.
+
+    Workers lock a lane before anything that belongs to it. So does this, and takes the lanes out of their hands.
+    """
+    target = get_target(name)
+    with transaction.atomic():
+        Lane.objects.filter(target=target).update(lease_token="", lease_until=None, paused=True)
+        target.delete()
 
 
-def pause(name: str, course: str = "") -> int:
-    """Pause a target, or its lane through one course; nothing is lost. Returns how many rows were changed."""
+def pause(name: str, course: str = "") -> None:
+    """Pause a target, or its lane through one course; nothing is lost."""
     target = get_target(name)
     if course:
-        return Lane.objects.filter(pk=get_lane(target, course).pk).update(paused=True)
-    return Target.objects.filter(pk=target.pk).update(paused=True)
+        Lane.objects.filter(pk=get_lane(target, course).pk).update(paused=True)
+    else:
+        Target.objects.filter(pk=target.pk).update(paused=True)
 
 
 def resume(name: str, course: str = "") -> Resumed:
@@ -109,33 +134,14 @@ def resume(name: str, course: str = "") -> Resumed:
     else:
         Target.objects.filter(pk=target.pk).update(paused=False, disabled_reason="")
         _make_lanes(target)
+    return _go_on(target, lanes)
+
+
+def _go_on(target: Target, lanes: QuerySet[Lane]) -> Resumed:
     nudge(lanes)
     held_back = not Target.objects.filter(pk=target.pk, paused=False, disabled_reason="").exists()
     paused = lanes.filter(paused=True).count()
     return Resumed(0 if held_back else lanes.count() - paused, paused, held_back)
-
-
-def set_context(course: str, name: str, values: Sequence[str]) -> Mapping[str, str]:
-    """Set what a target must know of a course (``KEY=VALUE``; ``KEY=`` takes it away); return all there is now."""
-    key, target, new = parse_course_id(course), get_target(name), _pairs(values)
-    with transaction.atomic():
-        row, _created = CourseContext.objects.get_or_create(
-            target=target, key_digest=digest_of(key), defaults={"course_key": key}
-        )
-        row.values = {key: value for key, value in {**row.values, **new}.items() if value}
-        row.save()
-        nudge(Lane.objects.filter(target=target, course__key_digest=row.key_digest))
-    return row.values
-
-
-def rotate_secret(name: str, hours: float = 24) -> str:
-    """Give a target a new secret and return it; for so many hours messages are signed with both."""
-    target = get_target(name)
-    secret = generate_secret()
-    target.previous_secret, target.secret = target.secret, encrypt(secret)
-    target.previous_secret_until = timezone.now() + timedelta(hours=hours)
-    target.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
-    return secret
 
 
 def test_target(name: str) -> TestReport:
@@ -196,13 +202,3 @@ def _make_lanes(target: Target) -> int:
     wanted = [course for course in Course.objects.exclude(published_version="") if target.wants(course)]
     make_lanes((target, course) for course in wanted)
     return len(wanted)
-
-
-def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals):
-            raise ConfigurationError(_("'{text}' is not KEY=VALUE.").format(text=text))
-        pairs[key] = value
-    return pairs

@@ -9,19 +9,22 @@ import shlex
 import subprocess
 import sys
 from io import StringIO
+from urllib.parse import urlsplit
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
-from course_sync_plugin.models import Course, CourseContext, Lane, Marker, Subscription, Target
+from course_sync_plugin.models import Course, CourseContext, DatabaseNow, Lane, Marker, Subscription, Target
 from course_sync_plugin.testing.faults import Refuse
 from tests.conftest import ROOT
 
 from .courses import COURSE, a_course, recorded
 
 OTHER = "course-v1:Org+Course+Other"
+FAR = "course-v1:MeadowX+BEES101x+2026_Q3"
 JSON = {"sync", "backfill", "approve", "deliver", "sweep", "status", "add-target", "targets", "test", "set-context"}
 
 
@@ -48,6 +51,14 @@ def process(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-W", "ignore", "manage.py", "course_sync", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "120"},
     )  # fmt: skip
+
+
+@pytest.fixture
+def sent(shelf, receiver) -> None:
+    """A course that was published, synced and delivered."""
+    shelf.publish(a_course("v1"))
+    run("sync")
+    run("deliver", "--until-empty")
 
 
 class TestHelp:
@@ -85,9 +96,8 @@ class TestHelp:
             "run --interval -1",
             "run --seconds x",
             "run --seconds nan",
-            "skip crm --operation x",
             "rotate-secret crm --hours -1",
-            f"set-context {COURSE} crm",
+            f"set-context {COURSE}",
         ],
     )
     def test_wrong_usage(self, line):
@@ -264,6 +274,19 @@ class TestAddTarget:
         units = Target.objects.get(name="units")
         assert (units.entity_types, units.options) == (["unit", "section"], {"retry_schedule": [1, 1, 5]})
 
+    def test_what_it_wants_and_is_not_there(self, shelf):
+        """A slip of the pen would otherwise show when nothing arrives."""
+        shelf.put(a_course("v1"))  # known, though it was not recorded yet
+        subscriptions = ("--org", "Org", "Orgg", "--course", COURSE, "course-v1:Org+Course+Rum", FAR)
+        assert run("add-target", "crm", *self.URL, *subscriptions)[1].splitlines()[:-1] == [
+            "Target crm is added; 0 known courses will be sent.",
+            "  No known course matches 'Orgg'. Did you mean Org?",
+            f"  No known course matches 'course-v1:Org+Course+Rum'. Did you mean {COURSE}?",
+            f"  No known course matches '{FAR}'.",
+        ]
+        assert value("add-target", "two", *self.URL, "--org", "Xyz")["warnings"] == ["No known course matches 'Xyz'."]
+        assert value("add-target", "three", *self.URL, "--org", "Org")["warnings"] == []
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
@@ -313,19 +336,14 @@ class TestAddTarget:
         Course.objects.bulk_create(
             Course(key=key, key_digest=digest_of(key), org="Org", published_version="v1") for key in keys
         )
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(13):
             assert api.add_target("crm", url=self.URL[1], orgs=["Org"]).courses == 60
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("sent")
 class TestTargets:
-    """pause, resume, test, set-context, rotate-secret, remove-target, targets."""
-
-    @pytest.fixture(autouse=True)
-    def _sent(self, shelf, receiver):
-        shelf.publish(a_course("v1"))
-        run("sync")
-        run("deliver", "--until-empty")
+    """pause, resume, test, set-context, remove-target, targets."""
 
     NAMED = (
         ["test", "cmr"],
@@ -333,6 +351,7 @@ class TestTargets:
         ["resume", "cmr"],
         ["retry", "cmr"],
         ["skip", "cmr"],
+        ["set-url", "cmr", "https://example.org/"],
         ["rotate-secret", "cmr"],
         ["remove-target", "cmr"],
         ["set-context", COURSE, "cmr", "a=b"],
@@ -351,9 +370,40 @@ class TestTargets:
         Target.objects.all().delete()
         assert run("pause", "xyz")[2] == "There is no target 'xyz'. Known: none.\n"
 
-    def test_a_list(self):
-        assert run("targets")[1].splitlines()[-1].split() == ["crm", "in", "step", "0", "0", "0"]
-        assert value("targets") == [{"name": "crm", "state": "in step", "lag_seconds": 0, "pending": 0, "problems": 0}]
+    def test_a_list(self, receiver):
+        subscriptions = ("--org", "Org", "--course", OTHER, "--entity-type", "unit", "section")
+        options = ("--option", "retry_schedule=1,5", "requires_context=level")
+        url = "http://127.0.0.1:1/hooks/t0ken?key=t0ken"
+        run("add-target", "analytics", "--url", url, *subscriptions, *options)
+        run("set-context", COURSE, "analytics", "level=A2")
+        assert run("targets")[1].splitlines() == [
+            "analytics: webhook 127.0.0.1:1",
+            f"  courses: Org, {OTHER}",
+            "  entity types: unit, section",
+            "  retry_schedule: 1, 5",
+            "  requires_context: level",
+            f"  context is set for: {COURSE}",
+            f"crm: webhook {urlsplit(receiver.url).netloc}",
+            "  courses: all",
+            "  entity types: all",
+        ]
+        listed = value("targets")
+        assert listed[0] == {
+            "name": "analytics",
+            "backend": "webhook",
+            "host": "127.0.0.1:1",
+            "orgs": ["Org"],
+            "courses": [OTHER],
+            "entity_types": ["unit", "section"],
+            "options": {"retry_schedule": [1, 5], "requires_context": ["level"]},
+            "context": [COURSE],
+        }
+        assert "t0ken" not in json.dumps(listed)
+
+    def test_an_empty_list(self):
+        Target.objects.all().delete()
+        assert run("targets")[:2] == (0, "There is no target yet; 'add-target' adds one.\n")
+        assert value("targets") == []
 
     def test_a_test_message(self, receiver):
         status, out, _err = run("test", "crm")
@@ -367,7 +417,7 @@ class TestTargets:
         status, out, _err = run("test", "crm")
         assert status == 1
         assert "404" in out
-        assert value("targets")[0]["state"] == "in step"
+        assert value("status")["targets"][0]["state"] == "in step"
 
     def test_pause_and_resume(self, shelf, receiver):
         assert run("pause", "crm")[:2] == (0, "Paused; what comes meanwhile waits.\n")
@@ -410,7 +460,7 @@ class TestTargets:
         shelf.publish(a_course("v2", units=5))
         run("sync")
         run("deliver")
-        assert value("targets")[0]["state"] == "disabled"
+        assert value("status")["targets"][0]["state"] == "disabled"
         shelf.publish(a_course("v1", course=OTHER))
         run("sync")
         assert run("resume", "crm")[1] == "2 lanes go on.\n"
@@ -424,18 +474,65 @@ class TestTargets:
         assert status == 1
         assert f"no lane for {OTHER}" in err
 
+    def test_another_url(self, shelf, receiver):
+        """The receiver is the same: it gets what it lacks, and no snapshot."""
+        Target.objects.update(url="http://127.0.0.1:1/moved", options={"retry_schedule": []})
+        shelf.publish(a_course("v2", units=5))
+        run("sync")
+        run("deliver")
+        assert Lane.objects.get().failing
+        status, out, _err = run("set-url", "crm", receiver.url)
+        assert (status, out) == (0, "Messages to crm go to the new URL from now on.\n1 lanes go on.\n")
+        assert value("deliver")["operations"] == 4
+        assert receiver.equals(a_course("v2", units=5))
+
+    def test_another_url_of_a_paused_target(self, receiver):
+        run("pause", "crm")
+        assert "'resume crm' lets it go on" in run("set-url", "crm", receiver.url)[1]
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [("http://10.0.0.1/hook", "10.0.0.1"), ("ftp://127.0.0.1/", "URL is not valid"), ("", "URL is not valid")],
+    )
+    def test_a_url_that_is_wrong(self, url, message):
+        before = list(Target.objects.values())
+        status, out, err = run("set-url", "crm", url)
+        assert (status, out) == (1, "")
+        assert message in err
+        assert list(Target.objects.values()) == before
+
     def test_context(self):
         status, out, _err = run("set-context", COURSE, "crm", "level=A2", "class=7b", "note=a=b")
         assert status == 0
-        assert [line.split() for line in out.splitlines()[1:]] == [["level", "A2"], ["class", "7b"], ["note", "a=b"]]
+        assert [line.split() for line in out.splitlines()[1:]] == [["class", "7b"], ["level", "A2"], ["note", "a=b"]]
         assert value("set-context", COURSE, "crm", "level=", "class=8") == {"class": "8", "note": "a=b"}
         assert CourseContext.objects.get().values == {"class": "8", "note": "a=b"}
+
+    def test_context_that_is_only_looked_at(self):
+        assert run("set-context", COURSE, "crm")[:2] == (0, "  none\n")
+        assert not CourseContext.objects.exists()
+        run("set-context", COURSE, "crm", "level=A2")
+        Lane.objects.update(due_at=None)
+        assert run("set-context", COURSE, "crm")[1].splitlines()[1].split() == ["level", "A2"]
+        assert value("set-context", COURSE, "crm") == {"level": "A2"}
+        assert Lane.objects.get().due_at is None
+
+    def test_context_of_a_course_that_is_not_known_yet(self):
+        status, out, _err = run("set-context", FAR, "crm", "level=A2")
+        assert (status, out.splitlines()[-1]) == (0, f"{FAR} is not known yet; what is set waits for it.")
+        assert CourseContext.objects.get().course_key == FAR
+
+    def test_context_that_looks_like_a_slip(self):
+        Target.objects.update(options={"requires_context": ["exam_level"]})
+        out = run("set-context", COURSE, "crm", "examlevel=A2", "exam_level=A2", "note=x")[1]
+        assert out.splitlines()[4:] == ["crm does not require 'examlevel'. Did you mean 'exam_level'?"]
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             ([COURSE, "crm", "level"], "'level' is not KEY=VALUE"),
             ([COURSE, "crm", "=A2"], "'=A2' is not KEY=VALUE"),
+            ([COURSE, "crm", "level=\udce9"], "is not UTF-8"),
             (["crm", COURSE, "level=A2"], "no course key"),
         ],
         ids=str,
@@ -446,6 +543,30 @@ class TestTargets:
         assert message in err
         assert not CourseContext.objects.exists()
 
+    def test_removed(self):
+        assert run("remove-target", "crm")[:2] == (0, "Target crm is removed; the journal stays.\n")
+        assert not Target.objects.exists()
+        assert not Lane.objects.exists()
+        assert recorded().last_position == len(a_course("v1"))
+
+    def test_nothing_to_retry_or_skip(self):
+        assert run("retry", "crm")[:2] == (0, "0 operations are planned anew.\n")
+        assert value("skip", "crm") == {"skipped": 0}
+
+    @pytest.mark.parametrize("command", ["retry", "skip"])
+    def test_what_is_no_operation(self, command):
+        assert run(command, "crm", "--operation", "x") == (1, "", "'x' is no operation's id.\n")
+
+    def test_an_operation_that_did_not_fail(self):
+        operation = "00000000-0000-0000-0000-000000000000"
+        status, _out, err = run("retry", "crm", "--operation", operation)
+        assert status == 1
+        assert operation in err
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("sent")
+class TestRotateSecret:
     def test_a_new_secret(self, shelf, receiver, caplog):
         caplog.set_level(0)
         secret = value("rotate-secret", "crm")["secret"]
@@ -467,21 +588,58 @@ class TestTargets:
         assert "For 0" not in out
         assert run("test", "crm")[0] == 1
 
-    def test_removed(self):
-        assert run("remove-target", "crm")[:2] == (0, "Target crm is removed; the journal stays.\n")
-        assert not Target.objects.exists()
-        assert not Lane.objects.exists()
-        assert recorded().last_position == len(a_course("v1"))
+    def test_one_that_cannot_be_decrypted_is_forgotten(self, receiver, settings):
+        """The key is lost, and with it the secret: docs/install.rst says that a new one is the way out."""
+        settings.COURSE_SYNC_SECRET_KEYS = [Fernet.generate_key().decode()]
+        status, out, _err = run("rotate-secret", "crm", "--secret", receiver.secret)
+        assert status == 0
+        assert "cannot be decrypted any more. From now on only the new one counts." in out
+        assert run("test", "crm")[0] == 0
 
-    def test_nothing_to_retry_or_skip(self):
-        assert run("retry", "crm")[:2] == (0, "0 operations are planned anew.\n")
-        assert value("skip", "crm") == {"skipped": 0}
+    def test_a_key_that_is_lost_in_the_middle_of_a_rotation(self, receiver, settings):
+        run("rotate-secret", "crm")
+        settings.COURSE_SYNC_SECRET_KEYS = [Fernet.generate_key().decode()]
+        assert run("rotate-secret", "crm", "--secret", receiver.secret)[0] == 0
+        assert run("test", "crm")[0] == 0
 
-    def test_an_operation_that_did_not_fail(self):
-        operation = "00000000-0000-0000-0000-000000000000"
-        status, _out, err = run("retry", "crm", "--operation", operation)
+    def test_not_twice_while_a_receiver_may_have_the_first(self, receiver):
+        before = [run("rotate-secret", "crm", "--hours", "2"), *Target.objects.values()][1:]
+        until = f"{Target.objects.get().previous_secret_until:%Y-%m-%d %H:%M} UTC"
+        status, out, err = run("rotate-secret", "crm")
+        assert (status, out) == (1, "")
+        assert f"Until {until} " in err
+        assert "'--hours 0'" in err
+        assert list(Target.objects.values()) == before
+        assert run("test", "crm")[0] == 0
+
+    def test_twice_when_only_the_new_one_is_to_count(self, receiver):
+        run("rotate-secret", "crm")
+        status, out, _err = run("rotate-secret", "crm", "--hours", "0", "--secret", receiver.secret)
+        assert (status, out) == (0, "From now on only the new one counts.\n")
+        assert Target.objects.get().previous_secret == ""
+        assert run("test", "crm")[0] == 0
+
+    def test_again_when_the_time_is_up(self, receiver):
+        run("rotate-secret", "crm")
+        Target.objects.update(previous_secret_until=DatabaseNow(-1))
+        assert run("rotate-secret", "crm")[0] == 0
+
+    def test_one_that_the_receiver_has_already(self, receiver, caplog):
+        caplog.set_level(0)
+        receiver.secrets = ("whsec_" + "B" * 43 + "=",)
+        assert run("test", "crm")[0] == 1
+        status, out, _err = run("rotate-secret", "crm", "--secret", receiver.secret)
+        assert (status, out) == (0, "For 24 hours messages carry both signatures.\n")
+        assert run("test", "crm")[0] == 0
+        assert value("rotate-secret", "crm", "--hours", "0", "--secret", receiver.secret) == {}
+        assert receiver.secret not in caplog.text
+
+    def test_one_that_is_no_secret(self):
+        before = list(Target.objects.values())
+        status, _out, err = run("rotate-secret", "crm", "--secret", "whsec_c2hvcnQ=")
         assert status == 1
-        assert operation in err
+        assert "24" in err
+        assert list(Target.objects.values()) == before
 
 
 @pytest.mark.django_db
@@ -491,11 +649,44 @@ class TestDeliver:
         shelf.publish(a_course("v1"))
         run("sync")
         assert run("deliver", "--until-empty")[:2] == (0, "11 operations in 4 envelopes, 1 lanes\n")
-        assert value("deliver") == {"lanes": 0, "envelopes": 0, "operations": 0}
+        assert value("deliver") == {
+            "lanes": 0, "envelopes": 0, "operations": 0, "failing": 0, "waiting": 0, "errors": [],
+        }  # fmt: skip
 
     def test_its_round_is_done_whatever_receivers_answer(self, shelf, receiver):
         receiver.faults.append(Refuse(503, times=None))
         shelf.publish(a_course("v1"))
         run("sync")
         status, out, _err = run("deliver", "--until-empty")
-        assert (status, out) == (0, "0 operations in 0 envelopes, 1 lanes\n")
+        assert (status, *out.splitlines()[:2]) == (
+            0,
+            "0 operations in 0 envelopes, 1 lanes",
+            "1 lanes wait for their next attempt",
+        )
+
+    def test_what_does_not_get_on_says_why_once(self, shelf, receiver):
+        receiver.faults.append(Refuse(503, times=None))
+        for course in (COURSE, OTHER):
+            shelf.publish(a_course("v1", course=course))
+        run("sync")
+        done = value("deliver")
+        assert (done["lanes"], done["operations"], done["waiting"], done["failing"]) == (2, 0, 2, 0)
+        (error,) = done["errors"]
+        assert "503" in error
+        Lane.objects.filter(course__key=COURSE).update(failing=True)
+        assert run("deliver")[1].splitlines() == [
+            "0 operations in 0 envelopes, 0 lanes",
+            "1 lanes wait for their next attempt",
+            "1 lanes stand still until somebody acts; 'status' shows them",
+            f"  {error}",
+        ]
+        run("pause", "crm")
+        assert len(run("deliver")[1].splitlines()) == 1
+
+    def test_a_receiver_that_is_gone(self, shelf, receiver):
+        receiver.faults.append(Refuse(410))
+        shelf.publish(a_course("v1"))
+        run("sync")
+        done = value("deliver")
+        assert (done["waiting"], done["failing"]) == (0, 1)
+        assert "gone for good" in done["errors"][0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -140,6 +141,32 @@ def test_two_of_them_do_not_disturb_each_other(site, receiver):
     assert receiver.violations == []
     assert "Traceback" not in "".join(logs)
     assert site.lane()["state"] == "in step"
+
+
+def test_without_tables_every_command_says_what_is_missing(tmp_path):
+    site = Site(tmp_path)
+    for command in (["status"], ["deliver"], ["add-target", "crm", "--url", "https://example.org/"]):
+        process = site.start("course_sync", *command)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (1, "")
+        assert re.fullmatch(r"The database said: no such table: \w+\. Was 'migrate' run\?", err.splitlines()[-1])
+        assert "Traceback" not in err
+
+
+def test_without_tables_it_waits_for_them(tmp_path, receiver):
+    site = Site(tmp_path)
+    process = site.start("course_sync", "run", "--interval", "0.1")
+    try:
+        assert process.stdout.readline() == "course_sync is running; stop it with Ctrl-C.\n"
+        site("migrate", "--verbosity", "0")
+        site("course_sync", "add-target", "crm", "--url", receiver.url, "--secret", receiver.secret)
+        site.publish(SAMPLE / "old")
+        until(lambda: receiver.equals(read_olx(SAMPLE / "old")))
+    finally:
+        process.terminate()
+        _out, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in err
 
 
 @pytest.mark.django_db(transaction=True)

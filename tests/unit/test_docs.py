@@ -12,8 +12,11 @@ from django.core.management import load_command_class
 from django.core.management.base import CommandError
 
 from course_sync_plugin.diff.handlers import chain
+from course_sync_plugin.management.subcommands import SUBCOMMANDS
+from course_sync_plugin.models import OPEN_STATES
 from course_sync_plugin.settings.common import DEFAULTS
 from course_sync_plugin.targets.base import COMMON_OPTIONS
+from course_sync_plugin.upkeep.status import STATES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
@@ -58,6 +61,18 @@ def test_every_command_is_written_down(parser):
     written = [name for row in rows for name in re.findall(r"``([a-z-]+)``", row)]
     subcommands = next(action for action in parser._actions if action.dest == "subcommand")
     assert sorted(written) == sorted(subcommands.choices)
+
+
+def test_the_commands_without_json_are_written_down():
+    text = (ROOT / "docs" / "operations.rst").read_text("utf-8")
+    (sentence,) = re.findall(r"program can read; (.+?) have no result to print", text, re.DOTALL)
+    assert re.findall(r"``([a-z-]+)``", sentence) == sorted(one.name for one in SUBCOMMANDS if not one.has_json)
+
+
+def test_every_state_is_written_down():
+    text = (ROOT / "docs" / "operations.rst").read_text("utf-8")
+    written = re.findall(r"^``([a-z ]+)``  ", text, re.MULTILINE)
+    assert {*STATES, "no courses", *OPEN_STATES} <= {*written}
 
 
 def test_the_table_of_fields_is_the_allow_list():

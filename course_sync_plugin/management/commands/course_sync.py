@@ -7,6 +7,7 @@ from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, ProgrammingError
 from django.utils.translation import gettext as _
 
 from course_sync_plugin.exceptions import CourseSyncError
@@ -49,6 +50,10 @@ class Command(BaseCommand):
         except CourseSyncError as error:
             self.stderr.write(error.message)
             status = FAILED
+        except (OperationalError, ProgrammingError) as error:  # no tables yet, or no database
+            said = str(error).partition("\n")[0]  # PostgreSQL repeats the query below
+            self.stderr.write(_("The database said: {said}. Was 'migrate' run?").format(said=said))
+            status = FAILED
         if options["wakes"] and not _only_looked(options):
             _tell_workers()
         if status:
@@ -56,7 +61,8 @@ class Command(BaseCommand):
 
 
 def _only_looked(options: dict[str, Any]) -> bool:
-    return bool(options.get("plan") or options.get("dry_run") or options.get("yes") is False)
+    looks = (options.get("plan"), options.get("dry_run"), options.get("yes") is False, options.get("values") == [])
+    return any(looks)
 
 
 def _tell_workers() -> None:

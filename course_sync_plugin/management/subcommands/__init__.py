@@ -11,6 +11,7 @@ from course_sync_plugin.management.subcommands.targets import (
     RESUME,
     ROTATE_SECRET,
     SET_CONTEXT,
+    SET_URL,
     TARGETS,
     TEST,
 )
@@ -26,6 +27,7 @@ SUBCOMMANDS = (
     ADD_TARGET,
     TARGETS,
     TEST,
+    SET_URL,
     SET_CONTEXT,
     PAUSE,
     RESUME,

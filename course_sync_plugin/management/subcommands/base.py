@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from course_sync_plugin import api
+from course_sync_plugin.exceptions import ConfigurationError
 
 #: Exit status: did its round; could not do it; wrong usage is argparse's 2.
 DONE, FAILED = 0, 1
@@ -70,7 +71,17 @@ def count(text: str) -> int:
 def tell_if_stopped(out: Output) -> None:
     """Say that nothing is synced or delivered while the switch is on, or an operator would look for other causes."""
     if api.is_stopped():
-        out.line(_("Everything is stopped by the switch course_sync.stopped; what is published waits."))
+        out.line(_stopped())
+
+
+def refuse_if_stopped() -> None:
+    """Raise ConfigurationError while the switch is on: for what could not do anything of what it was called for."""
+    if api.is_stopped():
+        raise ConfigurationError(_stopped())
+
+
+def _stopped() -> str:
+    return _("Everything is stopped by the switch course_sync.stopped; what is published waits.")
 
 
 @attrs.frozen

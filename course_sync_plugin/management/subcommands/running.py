@@ -8,15 +8,24 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import attrs
 from django.db import Error, close_old_connections
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
-from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand, amount, count, tell_if_stopped
+from course_sync_plugin.management.subcommands.base import (
+    DONE,
+    Output,
+    Subcommand,
+    amount,
+    count,
+    refuse_if_stopped,
+    tell_if_stopped,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +36,7 @@ WORKERS = 4
 
 
 def _run_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--workers", type=count, default=WORKERS, help=_("lanes delivered at the same time"))
+    parser.add_argument("--workers", type=count, default=WORKERS, help=_("lanes of each target delivered at once"))
     parser.add_argument("--interval", type=amount, default=INTERVAL, help=_("seconds between two rounds"))
     parser.add_argument("--seconds", type=amount, help=_("end after so many seconds (default: run until stopped)"))
 
@@ -35,7 +44,8 @@ def _run_arguments(parser: ArgumentParser) -> None:
 def _run(options: dict[str, Any], out: Output) -> int:
     """Syncs, lanes and sweep in one loop, until SIGTERM or SIGINT; what is under way is finished."""
     out.line(_("course_sync is running; stop it with Ctrl-C."))
-    tell_if_stopped(out)
+    with suppress(Error):  # a database that is away may come back; the loop tells of it
+        tell_if_stopped(out)
     out.stream.flush()  # whoever supervises it reads a pipe
     with _stop_on_signal() as stop:
         _loop(options, stop)
@@ -85,19 +95,30 @@ def _deliver_arguments(parser: ArgumentParser) -> None:
 
 
 def _deliver(options: dict[str, Any], out: Output) -> int:
-    tell_if_stopped(out)
+    refuse_if_stopped()
     done = api.deliver_until_empty() if options["until_empty"] else api.deliver_due()
     out.line(
         _("{operations} operations in {envelopes} envelopes, {lanes} lanes").format(
             operations=done.operations, envelopes=done.envelopes, lanes=done.lanes
         )
     )
-    out.value({"lanes": done.lanes, "envelopes": done.envelopes, "operations": done.operations})
+    stuck = api.stuck_lanes()
+    _show_stuck(stuck, out)
+    out.value({**attrs.asdict(done), **attrs.asdict(stuck)})
     return DONE
 
 
+def _show_stuck(stuck: api.Stuck, out: Output) -> None:
+    if stuck.waiting:
+        out.line(_("{n} lanes wait for their next attempt").format(n=stuck.waiting))
+    if stuck.failing:
+        out.line(_("{n} lanes stand still until somebody acts; 'status' shows them").format(n=stuck.failing))
+    for error in stuck.errors:
+        out.line(f"  {error}")
+
+
 def _sweep(options: dict[str, Any], out: Output) -> int:
-    tell_if_stopped(out)
+    refuse_if_stopped()
     swept = api.sweep()
     out.line(_("{n} publishes were missed and are due now").format(n=len(swept.missed)))
     for course in swept.missed:

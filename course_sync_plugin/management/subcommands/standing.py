@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from typing import Any
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,20 +15,19 @@ from course_sync_plugin.management.subcommands.base import DONE, Output, Subcomm
 def _status(options: dict[str, Any], out: Output) -> int:
     status = api.status()
     tell_if_stopped(out)
-    show_targets(status["targets"], out)
+    _show_targets(status["targets"], out)
     _show_courses(status["courses"], out)
     _show_held(status["held"], out)
-    if not out.as_json:
-        _show_problems(api.problems(), out)
+    _show_problems(status["problems"], status["problems_total"], out)
     out.value(status)
     return DONE
 
 
-def show_targets(targets: list[dict[str, Any]], out: Output) -> None:
-    """Write the state of targets as a table."""
+def _show_targets(targets: list[dict[str, Any]], out: Output) -> None:
     out.line(_("Targets"))
     head = (_("target"), _("state"), _("lag (s)"), _("pending"), _("problems"))
-    out.table(head, [tuple(target.values()) for target in targets])
+    columns = ("name", "state", "lag_seconds", "pending", "problems")
+    out.table(head, [[target[column] for column in columns] for target in targets])
 
 
 def _show_courses(courses: list[dict[str, Any]], out: Output) -> None:
@@ -38,7 +36,8 @@ def _show_courses(courses: list[dict[str, Any]], out: Output) -> None:
         behind = "" if course["published_version"] == course["recorded_version"] else _(" (a publish is not recorded)")
         out.line(_with_error(f"  {course['course_id']}{behind}", course))
         for lane in course["lanes"]:
-            out.line(_with_error(f"    {lane['target']}: {lane['state']}", lane))
+            again = _(", again at {moment}").format(moment=lane["next_attempt"]) if lane["next_attempt"] else ""
+            out.line(_with_error(f"    {lane['target']}: {lane['state']}{again}", lane))
 
 
 def _with_error(text: str, values: dict[str, Any]) -> str:
@@ -54,34 +53,34 @@ def _show_held(held: list[dict[str, Any]], out: Output) -> None:
         )
 
 
-def _show_problems(problems: list[api.OpenProblem], out: Output) -> None:
+def _show_problems(problems: list[dict[str, Any]], total: int, out: Output) -> None:
     if problems:
         out.line(_("Problems; 'retry' and 'skip' are the ways out"))
     for one in problems:
-        out.line(f"  {one.target}, {one.course_key}: {one.state}: {one.operation} {one.entity_id}")
-        out.line(f"    {one.operation_id} {one.reason}".rstrip())
+        out.line("  {target}, {course_id}: {state}: {operation} {entity_id}".format(**one))
+        out.line("    {operation_id} {reason}".format(**one).rstrip())
+        if one["parked"]:
+            out.line(_("    {n} are parked behind it").format(n=one["parked"]))
+    if total > len(problems):
+        out.line(_("  and {n} more").format(n=total - len(problems)))
 
 
 def _mending_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="TARGET")
     parser.add_argument("--course", metavar="KEY", default="", help=_("its lane through this course alone"))
     help_text = _("this failed operation alone (default: all)")
-    parser.add_argument("--operation", metavar="ID", type=UUID, help=help_text)
-
-
-def _operation(options: dict[str, Any]) -> str:
-    return str(options["operation"] or "")
+    parser.add_argument("--operation", metavar="ID", default="", help=help_text)
 
 
 def _retry(options: dict[str, Any], out: Output) -> int:
-    taken = api.retry(options["name"], options["course"], _operation(options))
+    taken = api.retry(options["name"], options["course"], options["operation"])
     out.line(_("{n} operations are planned anew.").format(n=taken))
     out.value({"retried": taken})
     return DONE
 
 
 def _skip(options: dict[str, Any], out: Output) -> int:
-    skipped = api.skip(options["name"], options["course"], _operation(options))
+    skipped = api.skip(options["name"], options["course"], options["operation"])
     out.line(_("{n} operations are given up; what waited behind them goes on.").format(n=skipped))
     out.value({"skipped": skipped})
     return DONE

@@ -12,7 +12,14 @@ from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
 from course_sync_plugin.keys import parse_course_id
-from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, tell_if_stopped
+from course_sync_plugin.management.subcommands.base import (
+    DONE,
+    FAILED,
+    Output,
+    Subcommand,
+    refuse_if_stopped,
+    tell_if_stopped,
+)
 
 #: How many entity ids are shown of what would be deleted.
 SHOWN = 20
@@ -24,7 +31,10 @@ def _sync_arguments(parser: ArgumentParser) -> None:
 
 
 def _sync(options: dict[str, Any], out: Output) -> int:
-    tell_if_stopped(out)
+    if options["plan"]:
+        tell_if_stopped(out)
+    else:
+        refuse_if_stopped()
     courses = [api.known_course(options["course"])] if options["course"] else api.marked_courses()
     if not courses:
         out.line(_("No course was published since the last sync."))

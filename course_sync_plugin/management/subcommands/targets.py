@@ -1,8 +1,9 @@
-"""add-target, targets, test, set-context, pause, resume, rotate-secret, remove-target."""
+"""add-target, targets, test, set-url, set-context, pause, resume, rotate-secret, remove-target."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -11,13 +12,12 @@ from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, amount
-from course_sync_plugin.management.subcommands.standing import show_targets
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name")
-    parser.add_argument("--backend", default="webhook")
-    parser.add_argument("--url", default="")
+    parser.add_argument("name", help=_("what operators call it: letters, digits, - and _"))
+    parser.add_argument("--backend", default="webhook", help=_("the kind of target (default: webhook)"))
+    parser.add_argument("--url", default="", help=_("where messages go: https://…"))
     parser.add_argument("--secret", default="", help=_("whsec_…; without it one is made and shown once"))
     parser.add_argument(
         "--org", nargs="+", action="extend", default=[], help=_("courses of these organisations (default: all)")
@@ -45,10 +45,12 @@ def _add(options: dict[str, Any], out: Output) -> int:
         options=options["option"],
     )
     out.line(_("Target {name} is added; {n} known courses will be sent.").format(name=added.name, n=added.courses))
+    for warning in added.warnings:
+        out.line(f"  {warning}")
     if not options["secret"]:
         out.line(_("Its secret, shown this once: {secret}").format(secret=added.secret))
     shown = {} if options["secret"] else {"secret": added.secret}
-    out.value({"name": added.name, "courses": added.courses, **shown})
+    out.value({"name": added.name, "courses": added.courses, "warnings": added.warnings, **shown})
     return DONE
 
 
@@ -62,10 +64,24 @@ def _name_and_course(parser: ArgumentParser) -> None:
 
 
 def _targets(options: dict[str, Any], out: Output) -> int:
-    targets = api.status()["targets"]
-    show_targets(targets, out)
+    targets = api.listed_targets()
+    for target in targets:
+        out.line("{name}: {backend} {host}".format(**target).rstrip())
+        for label, text in _about(target):
+            out.line(f"  {label}: {text}")
+    if not targets:
+        out.line(_("There is no target yet; 'add-target' adds one."))
     out.value(targets)
     return DONE
+
+
+def _about(target: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield _("courses"), ", ".join([*target["orgs"], *target["courses"]]) or _("all")
+    yield _("entity types"), ", ".join(target["entity_types"]) or _("all")
+    for name, value in target["options"].items():
+        yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if target["context"]:
+        yield _("context is set for"), ", ".join(target["context"])
 
 
 def _test(options: dict[str, Any], out: Output) -> int:
@@ -78,13 +94,18 @@ def _test(options: dict[str, Any], out: Output) -> int:
 def _context_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("course", metavar="COURSE")
     parser.add_argument("name", metavar="TARGET")
-    parser.add_argument("values", metavar="KEY=VALUE", nargs="+", help=_("KEY= takes a value away"))
+    parser.add_argument(
+        "values", metavar="KEY=VALUE", nargs="*", help=_("KEY= takes a value away; without any, show what is set")
+    )
 
 
 def _set_context(options: dict[str, Any], out: Output) -> int:
-    values = api.set_context(options["course"], options["name"], options["values"])
-    out.table((_("key"), _("value")), values.items())
-    out.value(dict(values))
+    course, name, values = options["course"], options["name"], options["values"]
+    context = api.set_context(course, name, values) if values else api.get_context(course, name)
+    out.table((_("key"), _("value")), sorted(context.values.items()))
+    for warning in context.warnings:
+        out.line(warning)
+    out.value(dict(context.values))
     return DONE
 
 
@@ -95,8 +116,11 @@ def _pause(options: dict[str, Any], out: Output) -> int:
 
 
 def _resume(options: dict[str, Any], out: Output) -> int:
-    name = options["name"]
-    resumed = api.resume(name, options["course"])
+    _show_resumed(options["name"], api.resume(options["name"], options["course"]), out)
+    return DONE
+
+
+def _show_resumed(name: str, resumed: api.Resumed, out: Output) -> None:
     out.line(_("{n} lanes go on.").format(n=resumed.lanes))
     if resumed.held_back:
         out.line(_("Target {name} itself is paused or disabled: 'resume {name}' lets it go on.").format(name=name))
@@ -106,21 +130,38 @@ def _resume(options: dict[str, Any], out: Output) -> int:
                 n=resumed.paused, name=name
             )
         )
+
+
+def _url_arguments(parser: ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("url", metavar="URL")
+
+
+def _set_url(options: dict[str, Any], out: Output) -> int:
+    name = options["name"]
+    going_on = api.set_url(name, options["url"])
+    out.line(_("Messages to {name} go to the new URL from now on.").format(name=name))
+    _show_resumed(name, going_on, out)
     return DONE
 
 
 def _rotate(options: dict[str, Any], out: Output) -> int:
     hours = options["hours"]
-    secret = api.rotate_secret(options["name"], hours)
-    out.line(_("The new secret, shown this once: {secret}").format(secret=secret))
-    if hours:
+    rotated = api.rotate_secret(options["name"], hours, options["secret"])
+    if not options["secret"]:
+        out.line(_("The new secret, shown this once: {secret}").format(secret=rotated.secret))
+    if rotated.until:
         out.line(_("For {n:g} hours messages carry both signatures.").format(n=hours))
-    out.value({"secret": secret})
+    else:
+        lost = _("The one before it cannot be decrypted any more. ") if rotated.lost else ""
+        out.line(lost + _("From now on only the new one counts."))
+    out.value({} if options["secret"] else {"secret": rotated.secret})
     return DONE
 
 
 def _rotate_arguments(parser: ArgumentParser) -> None:
     _name(parser)
+    parser.add_argument("--secret", default="", help=_("whsec_…; without it one is made and shown once"))
     parser.add_argument("--hours", type=amount, default=24, help=_("how long the old secret still signs"))
 
 
@@ -136,13 +177,15 @@ ADD_TARGET = Subcommand(
     _add, _add_arguments, has_json=True,
     wakes=True,
 )  # fmt: skip
-TARGETS = Subcommand("targets", gettext_lazy("list the targets"), "targets --json", _targets, has_json=True)
+TARGETS = Subcommand(
+    "targets", gettext_lazy("list the targets: what each is and wants"), "targets --json", _targets, has_json=True
+)
 TEST = Subcommand(
     "test", gettext_lazy("send a signed test message and explain what came back"), "test crm", _test, _name,
     has_json=True,
 )  # fmt: skip
 SET_CONTEXT = Subcommand(
-    "set-context", gettext_lazy("set what a target must know of a course"),
+    "set-context", gettext_lazy("set or show what a target must know of a course"),
     "set-context course-v1:Org+Course+Run crm exam_level=A2 academic_class=7b", _set_context, _context_arguments,
     has_json=True,
     wakes=True,
@@ -151,6 +194,11 @@ PAUSE = Subcommand("pause", gettext_lazy("hold back a target or a lane"), "pause
 RESUME = Subcommand(
     "resume", gettext_lazy("let a paused, disabled or failing target or lane go on"), "resume crm", _resume,
     _name_and_course,
+    wakes=True,
+)  # fmt: skip
+SET_URL = Subcommand(
+    "set-url", gettext_lazy("correct the URL of a target; the receiver behind it stays the same"),
+    "set-url crm https://crm.example.org/hooks/courses", _set_url, _url_arguments,
     wakes=True,
 )  # fmt: skip
 ROTATE_SECRET = Subcommand(
