@@ -11,7 +11,7 @@ from edx_django_utils.monitoring import set_code_owner_attribute
 from kombu.exceptions import OperationalError
 
 from course_sync_plugin import api
-from course_sync_plugin.exceptions import TransientError
+from course_sync_plugin.exceptions import CourseSyncError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +55,21 @@ def sweep() -> None:
 
 @shared_task(name="course_sync_plugin.update_catalog_data", ignore_result=True)
 @set_code_owner_attribute
-def update_catalog_data() -> None:
-    """Read the catalog, as ``manage.py update_catalog_data`` does; hand on what does not fit into one task."""
+def update_catalog_data(waited: float = 0) -> None:
+    """Read the catalog, as ``manage.py update_catalog_data`` does; hand on what does not fit into one task.
+
+    ``waited``: seconds of the run's budget that the tasks before have waited. Raises CourseSyncError where something
+    was not read, so that whoever watches tasks sees it; the next one goes on there.
+    """
     try:
-        result = api.update_catalog_data(api.CatalogOptions(seconds=LONGEST))
+        result = api.update_catalog_data(api.CatalogOptions(seconds=LONGEST, waited=waited))
     except TransientError as error:
         log.warning("course_sync: catalog: %s", error)
         return
     if result.more:
-        _send(update_catalog_data)
+        _send(update_catalog_data, result.waited)
+    if result.error:
+        raise CourseSyncError(result.error)
 
 
 @shared_task(name="course_sync_plugin.restore_catalog_columns", ignore_result=True)
@@ -91,15 +97,18 @@ def wake_workers() -> None:
 def wake_lanes(limit: int = 100) -> None:
     """Send a wake-up for the lanes that have been due longest; each hands on to one more when it is done."""
     for lane_id in api.due_lane_ids(limit):
-        _send(deliver_lane, lane_id)
+        if not _send(deliver_lane, lane_id):
+            break  # a broker that refused one takes as long to refuse each of the others
 
 
-def _send(task: Any, *args: Any, countdown: float = 0) -> None:
-    """Send a task; without a broker it is left to ``manage.py course_sync run``."""
+def _send(task: Any, *args: Any, countdown: float = 0) -> bool:
+    """Send a task; False without a broker: then it is left to ``manage.py course_sync run``."""
     try:
         _apply(task, *args, countdown=countdown)
     except OperationalError as error:
         log.warning("course_sync: no wake-up was sent (%s); what is due stands in the database", error)
+        return False
+    return True
 
 
 def _apply(task: Any, *args: Any, countdown: float = 0) -> None:

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "course_sync_plugin",
 ]
 MIDDLEWARE = [
+    "crum.CurrentRequestUserMiddleware",
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from crum import get_current_request
 from opaque_keys.edx.keys import CourseKey
 from openedx_filters import PipelineStep
 from openedx_filters.learning.filters import CourseAboutPageURLRequested, CourseAboutRenderStarted
@@ -42,16 +43,26 @@ class RedirectAboutPage(PipelineStep):
     ``COURSE_SYNC_REDIRECT_ABOUT_PAGE`` puts it into the pipeline.
     """
 
-    def run_filter(self, context: dict[str, Any], template_name: str) -> dict[str, Any]:  # pylint: disable=arguments-differ
+    def run_filter(self, context: dict[str, Any], template_name: str) -> dict[str, Any]:
         """Raise RedirectToPage where the course's link leads elsewhere; else leave everything as it is."""
         key = getattr(context.get("course"), "id", None)
         overview = course_overviews.find(key) if key else None
         url = about_page_url(overview) if overview else ""
-        if url and not _is_about_page(url, key):
+        if urlsplit(url).scheme in ("http", "https") and not _is_about_page(url, key):
             raise CourseAboutRenderStarted.RedirectToPage("The course has a page of its own.", redirect_to=url)
         return {"context": context, "template_name": template_name}
 
 
 def _is_about_page(url: str, key: Any) -> bool:
-    """Tell whether a URL is the LMS about page itself: a redirect to it would never end."""
-    return unquote(urlsplit(url).path).rstrip("/") == f"/courses/{key}/about"
+    """Tell whether a URL is the LMS about page itself: a redirect to it would never end.
+
+    Marketing sites may have the same paths; where it is not known how the LMS was asked, each host counts as it.
+    """
+    parts = urlsplit(url)
+    if unquote(parts.path).rstrip("/") != f"/courses/{key}/about":
+        return False
+    request = get_current_request()
+    if request is None:
+        return True
+    ours = (urlsplit(host.site_value("LMS_ROOT_URL", "")).netloc, request.get_host())
+    return parts.netloc.lower() in map(str.lower, ours)

@@ -16,13 +16,13 @@ from course_sync_plugin.catalog.fields import Ownership
 from course_sync_plugin.catalog.rows import CatalogRow
 from course_sync_plugin.catalog.tally import Tally
 from course_sync_plugin.catalog.values import as_moment
+from course_sync_plugin.data import LONGEST_KEY
 from course_sync_plugin.models import CatalogRecord, digest_of
 
 log = logging.getLogger(__name__)
 
 #: A publish that read an overview before we wrote it may write it back as it was: look again after a while.
 LOOK_AGAIN = timedelta(seconds=60)
-_KEY_LENGTH = 255
 _WRITTEN = ["key", "values", "refused", "drift", "seen_at", "changed_at", "run_number", "check_at"]
 
 
@@ -115,7 +115,7 @@ class Absorber:
     def _record(self, digest: str, row: CatalogRow, said: Known, now: datetime, look_again: bool) -> CatalogRecord:
         """A minute by this machine's clock: whether it is quite the database's makes no difference here."""
         return CatalogRecord(
-            key=row.key[:_KEY_LENGTH],
+            key=row.key[:LONGEST_KEY],
             key_digest=digest,
             values=said.values,
             refused=said.refused,

@@ -16,6 +16,8 @@ from course_sync_plugin.exceptions import ConfigurationError, RateLimited, Trans
 
 #: Bytes of one page; 5000 runs have about 20 MB.
 LARGEST = 64 * 1024 * 1024
+#: An answer may take so many read timeouts until its last byte.
+WHOLE_ANSWER = 4
 #: Seconds to wait where a catalog that is busy does not say how long.
 _DEFAULT_WAIT = 60.0
 _SECONDS = re.compile(rb"available in (\d+) second")
@@ -34,7 +36,7 @@ def read_object(response: requests.Response, seconds: float) -> dict[str, Any]:
 
     Raises Unauthorized, NoSuchPage, RateLimited, TransientError or ConfigurationError.
     """
-    body = _body(response, seconds)
+    body = read_body(response, seconds)
     status = response.status_code
     if status == 200:
         return _parsed(body, response.headers.get("Content-Type", ""))
@@ -63,17 +65,20 @@ def _error(status: int) -> Exception:
     return ConfigurationError(f"The catalog refuses the request ({status})", status=status)
 
 
-def _body(response: requests.Response, seconds: float) -> bytes:
-    """Read it as it comes: one that arrives drop by drop, or never ends, is given up."""
+def read_body(response: requests.Response, seconds: float) -> bytes:
+    """Read an answer as it comes: one that arrives drop by drop, or never ends, is given up.
+
+    Raises TransientError or ConfigurationError.
+    """
     ends_at = time.monotonic() + seconds
     parts, size = [], 0
     while part := response.raw.read1(decode_content=True):
         parts.append(part)
         size += len(part)
         if size > LARGEST:
-            raise ConfigurationError(f"The catalog's page has more than {LARGEST >> 20} MiB; take a smaller page size")
+            raise ConfigurationError(f"An answer has more than {LARGEST >> 20} MiB; take a smaller page size")
         if time.monotonic() > ends_at:
-            raise TransientError(f"The catalog's answer was not complete after {seconds:.0f} s")
+            raise TransientError(f"An answer was not complete after {seconds:.0f} s")
     return b"".join(parts)
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import attrs
-import requests
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from edx_rest_api_client.auth import SuppliedJwtAuth
-from edx_rest_api_client.client import get_oauth_access_token
 
 from course_sync_plugin.catalog import host
-from course_sync_plugin.exceptions import ConfigurationError, TransientError
+from course_sync_plugin.catalog.token import new_token
+from course_sync_plugin.exceptions import ConfigurationError
 
 #: Seconds after which the platform's JWT is made anew: one from Studio lives 300 seconds, one from the LMS an hour.
 _JWT_LIVES = 240
@@ -86,7 +84,7 @@ def _of_client(timeout: tuple[float, float]) -> Access:
             f"No way to sign in to the catalog: {', '.join(missing)} not set. Inside the LMS, the catalog integration "
             "in the admin does it too"
         )
-    return Access(url, f"OAuth2 client {key}", lambda: _new_token(provider, key, secret, timeout))
+    return Access(url, f"OAuth2 client {key}", lambda: new_token(provider, key, secret, timeout))
 
 
 def _checked(url: str) -> str:
@@ -96,17 +94,3 @@ def _checked(url: str) -> str:
             "COURSE_CATALOG_API_URL is not set or no address; it looks like https://discovery.example.com/api/v1"
         )
     return url.rstrip("/")
-
-
-def _new_token(provider: str, key: str, secret: str, timeout: tuple[float, float]) -> tuple[str, float]:
-    try:
-        token, until = get_oauth_access_token(provider, key, secret, timeout=timeout)
-    except requests.RequestException as error:
-        status = getattr(error.response, "status_code", None)
-        if status is not None and 400 <= status < 500 and status not in (408, 429):
-            raise ConfigurationError(
-                f"The LMS does not take the client credentials (status {status}); "
-                "look at BACKEND_SERVICE_EDX_OAUTH2_KEY and _SECRET"
-            ) from error
-        raise TransientError(f"No token from the LMS ({status or type(error).__name__})") from error
-    return token, (until.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import attrs
 import requests
 from urllib3.exceptions import HTTPError
 
-from course_sync_plugin.catalog.answers import NoSuchPage, Unauthorized, read_object
+from course_sync_plugin.catalog.answers import WHOLE_ANSWER, NoSuchPage, Unauthorized, read_object
 from course_sync_plugin.catalog.auth import Access
 from course_sync_plugin.exceptions import RateLimited, TransientError
 
@@ -18,8 +19,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between attempts where the catalog gives no answer.
 RETRIES = (1.0, 2.0, 4.0)
-#: An answer may take so many read timeouts until its last byte.
-_WHOLE_ANSWER = 4
+#: Seconds waited at least where we are throttled: one told to wait for nothing would ask for ever.
+LEAST_WAIT = 1.0
 SECONDS_OF_AN_HOUR = 3600.0
 
 
@@ -28,12 +29,14 @@ class Limits:
     """What a run may take.
 
     ``timeout``: seconds to connect and to wait for bytes. ``budget``: seconds it may wait in all.
-    ``requests``: how many it may still send this hour, None for any number.
+    ``requests``: how many it may still send this hour, None for any number. ``ends_at``: the time
+    (``time.monotonic()``) beyond which it may not wait.
     """
 
     timeout: tuple[float, float]
     budget: float
     requests: int | None = None
+    ends_at: float = float("inf")
 
 
 class CatalogClient:
@@ -46,6 +49,7 @@ class CatalogClient:
         self.access = access
         self.url = f"{access.base_url}/course_runs/"
         self.requests = 0
+        self.waited = 0.0
         self._limits = limits
         self._pause = pause
         self._failed = failed
@@ -66,6 +70,7 @@ class CatalogClient:
         waits = iter(RETRIES)
         renewed = False
         while True:
+            self._count()  # not within the ``try``: an hour of our own is never waited for
             try:
                 return self._ask({**query, **({"keys": ",".join(keys)} if keys else {}), "exclude_utm": 1})
             except Unauthorized as error:
@@ -78,10 +83,10 @@ class CatalogClient:
                 raise
             except TransientError as error:
                 self._note(error)
-                self._wait(error, error.retry_after if isinstance(error, RateLimited) else next(waits, None))
+                told = max(error.retry_after, LEAST_WAIT) if isinstance(error, RateLimited) else next(waits, None)
+                self._wait(error, told)
 
     def _ask(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        self._count()
         connect, read = self._limits.timeout
         try:
             with self._session.get(
@@ -93,7 +98,7 @@ class CatalogClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return read_object(response, read * _WHOLE_ANSWER)
+                return read_object(response, read * WHOLE_ANSWER)
         except (requests.RequestException, HTTPError, OSError) as error:
             # Its name alone: the text may hold the address with what stands in it.
             raise TransientError(f"The catalog could not be reached ({type(error).__name__})") from error
@@ -108,8 +113,10 @@ class CatalogClient:
         self._failed(str(error))
 
     def _wait(self, error: TransientError, seconds: float | None) -> None:
-        """Wait within the budget, or give up with the error."""
-        if seconds is None or seconds > self._limits.budget:
+        """Wait within the budget and the time there is, or give up with the error."""
+        if seconds is None or self.waited + seconds > self._limits.budget:
             raise error
-        self._limits.budget -= seconds
+        if time.monotonic() + seconds > self._limits.ends_at:
+            raise error
+        self.waited += seconds
         self._pause(seconds)

@@ -15,6 +15,7 @@ from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.configuration import newest_configuration
 from course_sync_plugin.catalog.fields import Ownership, current_ownership
 from course_sync_plugin.catalog.values import as_moment
+from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.models import CatalogRecord
 
 
@@ -55,7 +56,10 @@ def _of(record: CatalogRecord, overview: Mapping[str, Any], ownership: Ownership
 
 
 def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
-    """Send the disagreements by e-mail; return how many messages were sent, none where there is nothing to say."""
+    """Send the disagreements by e-mail; return how many messages were sent, none where there is nothing to say.
+
+    Raises TransientError where the mail server does not take it.
+    """
     if not drifts:
         return 0
     lines = [
@@ -65,4 +69,7 @@ def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
         for one in drifts
     ]
     subject = _("Catalog and Studio disagree on {n} values").format(n=len(drifts))
-    return send_mail(subject, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, list(addresses))
+    try:
+        return send_mail(subject, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, list(addresses))
+    except OSError as error:  # what smtplib raises is one too
+        raise TransientError(f"The mail server did not take the message ({type(error).__name__})") from error

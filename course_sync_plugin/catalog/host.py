@@ -15,16 +15,14 @@ def catalog_integration() -> Any | None:
     """Return the platform's ``CatalogIntegration`` as configured now; None outside the platform."""
     if not apps.is_installed(_CATALOG_APP):
         return None
-    from openedx.core.djangoapps.catalog.models import CatalogIntegration  # pylint: disable=import-outside-toplevel
+    from openedx.core.djangoapps.catalog.models import CatalogIntegration
 
     return CatalogIntegration.current()
 
 
 def new_jwt(user: Any) -> str:
     """Return a new JWT of the platform for a user."""
-    from openedx.core.djangoapps.oauth_dispatch.jwt import (  # pylint: disable=import-outside-toplevel
-        create_jwt_for_user,
-    )
+    from openedx.core.djangoapps.oauth_dispatch.jwt import create_jwt_for_user
 
     return str(create_jwt_for_user(user))
 
@@ -46,7 +44,7 @@ def site_value(name: str, default: Any = None) -> Any:
     value = getattr(settings, name, default)
     if not apps.is_installed("openedx.core.djangoapps.site_configuration"):
         return value
-    from openedx.core.djangoapps.site_configuration import helpers  # pylint: disable=import-outside-toplevel
+    from openedx.core.djangoapps.site_configuration import helpers
 
     return helpers.get_value(name, value)
 

@@ -58,8 +58,8 @@ def first_place(page_size: int) -> Place:
     return Place(PAGE, 1, page_size)
 
 
-def pages(client: CatalogClient, place: Place) -> Iterator[Page]:
-    """Yield the pages from a place on to the end.
+def pages(client: CatalogClient, place: Place, count: int | None = None) -> Iterator[Page]:
+    """Yield the pages from a place on to the end. ``count``: how many runs there were when the list was left there.
 
     Raises what the client raises, and TransientError where the list does not end as lists do. Holds two pages at a
     time.
@@ -68,16 +68,17 @@ def pages(client: CatalogClient, place: Place) -> Iterator[Page]:
     read = 0
     following: Place | None = place
     while following is not None:
-        page = _page(client, following, before)
+        page = _page(client, following, count)
         read += len(page.rows)
         problem = page.problem or _problem(page, before, read)
         yield page
         if problem:
             raise TransientError(problem)
         before, following = page, page.next
+        count = page.count if page.count is not None else count
 
 
-def _page(client: CatalogClient, place: Place, before: Page | None) -> Page:
+def _page(client: CatalogClient, place: Place, before: int | None) -> Page:
     try:
         answer = client.get(place.query())
     except NoSuchPage as error:
@@ -86,7 +87,7 @@ def _page(client: CatalogClient, place: Place, before: Page | None) -> Page:
         return Page([], None, None, moved=True)
     raw = answer.get("count")
     count = raw if isinstance(raw, int) and raw >= 0 else None
-    moved = before is not None and before.count is not None and count is not None and count < before.count
+    moved = before is not None and count is not None and count < before
     following, problem = _next_place(answer.get("next"), place, client.url)
     return Page(answer["results"], count, following, moved, problem)
 

@@ -13,12 +13,13 @@ from opaque_keys.edx.keys import CourseKey
 from opaque_keys.edx.locator import LibraryLocator
 
 from course_sync_plugin.catalog.fields import FIELDS, Field
+from course_sync_plugin.data import LONGEST_KEY
 from course_sync_plugin.keys import course_id
 
 #: What nearly every key looks like: opaque-keys would take it as it is, and needs ten times as long.
 _PLAIN_KEY = re.compile(r"course-v1:[\w\-~.:]+\+[\w\-~.:]+\+[\w\-~.:]+", re.ASCII)
-#: The columns of our tables and of the platform's.
-_LONGEST_KEY = 255
+#: Tables of older sites (utf8mb3) hold nothing beyond.
+_LAST_OF_BASIC_PLANE = "\uffff"
 
 
 @attrs.frozen
@@ -43,7 +44,7 @@ def read_row(row: Any) -> CatalogRow:
     if not isinstance(key, str) or not key.strip():
         return CatalogRow("", refused="no key")
     try:
-        exact = key if _PLAIN_KEY.fullmatch(key) and len(key) <= _LONGEST_KEY else course_id(parsed_key(key))
+        exact = key if _PLAIN_KEY.fullmatch(key) and len(key) <= LONGEST_KEY else course_id(parsed_key(key))
     except ValueError as error:
         return CatalogRow(ascii(key)[1:-1], refused=str(error))
     values: dict[str, Any] = {}
@@ -56,9 +57,9 @@ def read_row(row: Any) -> CatalogRow:
 
 def parsed_key(text: str) -> CourseKey:
     """Return the key of a course run or a CCX. Raises ValueError, saying what it is instead."""
-    if len(text) > _LONGEST_KEY:
+    if len(text) > LONGEST_KEY:
         raise ValueError("key too long")
-    if not text.isprintable():
+    if not text.isprintable() or max(text, default="") > _LAST_OF_BASIC_PLANE:
         raise ValueError("not a course key")
     try:
         key = CourseKey.from_string(text)

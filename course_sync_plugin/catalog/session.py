@@ -30,23 +30,20 @@ class Session:
         self._progress.refresh_from_db()
         self._began = time.monotonic()
         self._is_full = not courses
-        self._hour = self._current_hour()
+        self._hour = _current_hour(self._progress)
+        self._end_those_killed()
         self.run = self._unfinished() or self._new_run(courses)
         stored = self._progress.checkpoint if self._is_full else {}
-        self.resumed = bool(stored)
         self.checkpoint: dict[str, Any] = stored.get("walk", {})
+        self.resumed = bool(self.checkpoint)
         self.tally = Tally.from_dict(stored["tally"]) if stored else Tally()
-
-    def requests_left(self, per_hour: int) -> int | None:
-        """Return how many requests may still be sent in this hour; None for any number."""
-        return max(0, per_hour - self._hour[1]) if per_hour else None
 
     def save(self, walk: dict[str, Any], requests: int) -> None:
         """Keep the checkpoint and the lease: one statement. Raises LeaseLost where another run has taken over."""
         values: dict[str, Any] = {"hour_began_at": self._hour[0], "hour_requests": self._hour[1] + requests}
         if self._is_full:
             self.checkpoint = walk
-            values |= {"run": self.run, "checkpoint": {"walk": walk, "tally": self.tally.as_dict()}}
+            values |= {"run": self.run, "checkpoint": self._stored()}
         leases.update_held(self._progress, self._token, **values)
 
     def keep(self) -> None:
@@ -55,7 +52,7 @@ class Session:
 
     def stop(self, requests: int) -> None:
         """Give up for now; a full run is gone on with by the next one."""
-        self._release(requests)
+        self._release(requests, **({"checkpoint": self._stored()} if self._is_full else {}))
         self._end(CatalogRun.State.STOPPED, requests, None if self._is_full else datetime.now(UTC))
 
     def complete(self, requests: int) -> None:
@@ -78,12 +75,13 @@ class Session:
         hour, sent = self._hour
         leases.release(self._progress, self._token, hour_began_at=hour, hour_requests=sent + requests, **values)
 
-    def _current_hour(self) -> tuple[datetime, int]:
-        """The hour in which requests are counted: it begins with a request and lasts sixty minutes."""
-        began = self._progress.hour_began_at
-        if began is None or datetime.now(UTC) - began > timedelta(seconds=SECONDS_OF_AN_HOUR):
-            return datetime.now(UTC), 0
-        return began, self._progress.hour_requests
+    def _stored(self) -> dict[str, Any]:
+        return {"walk": self.checkpoint, "tally": self.tally.as_dict()}
+
+    def _end_those_killed(self) -> None:
+        """Runs of chosen courses that were killed are gone on with by nobody."""
+        killed = CatalogRun.objects.filter(state=CatalogRun.State.RUNNING).exclude(pk=self._progress.run_id)
+        killed.update(state=CatalogRun.State.STOPPED, ended_at=datetime.now(UTC))
 
     def _unfinished(self) -> CatalogRun | None:
         return self._progress.run if self._is_full else None
@@ -94,3 +92,19 @@ class Session:
             leases.update_held(self._progress, self._token, run=run, checkpoint={})
             self._progress.run, self._progress.checkpoint = run, {}
         return run
+
+
+def requests_left(per_hour: int) -> int | None:
+    """Return how many requests may still be sent in this hour; None for any number."""
+    if not per_hour:
+        return None
+    progress = CatalogProgress.objects.filter(pk=CatalogProgress.ONLY).first()
+    return max(0, per_hour - _current_hour(progress)[1]) if progress else per_hour
+
+
+def _current_hour(progress: CatalogProgress) -> tuple[datetime, int]:
+    """The hour in which requests are counted: it begins with a request and lasts sixty minutes."""
+    began = progress.hour_began_at
+    if began is None or datetime.now(UTC) - began > timedelta(seconds=SECONDS_OF_AN_HOUR):
+        return datetime.now(UTC), 0
+    return began, progress.hour_requests

@@ -16,9 +16,10 @@ from course_sync_plugin.catalog.configuration import is_on, newest_configuration
 from course_sync_plugin.catalog.fields import current_ownership
 from course_sync_plugin.catalog.paging import Page, Place, first_place, pages
 from course_sync_plugin.catalog.rows import CatalogRow, read_row
-from course_sync_plugin.catalog.session import Session
+from course_sync_plugin.catalog.session import Session, requests_left
 from course_sync_plugin.catalog.survival import fill_ccx, restore_due
 from course_sync_plugin.catalog.tally import Tally
+from course_sync_plugin.catalog.walk import Walk
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.leases import LeaseLost
 from course_sync_plugin.models import CatalogRecord, CatalogRun, CatalogSyncConfiguration
@@ -41,13 +42,15 @@ class Options:
     """What is asked of a run.
 
     ``courses``: only these. ``page_size``: other than configured. ``seconds``: stop after so many, to be gone on with.
-    ``on_page`` gets how many runs were read and how many there are; ``on_change`` every column that changes.
+    ``waited``: seconds of the budget for waiting that were used before. ``on_page`` gets how many runs were read and
+    how many there are; ``on_change`` every column that changes.
     """
 
     courses: Sequence[str] = ()
     page_size: int | None = None
     dry_run: bool = False
     seconds: float = float("inf")
+    waited: float = 0
     on_page: Callable[[int, int | None], None] = lambda read, count: None
     on_change: Callable[[Change], None] = lambda change: None
 
@@ -55,14 +58,15 @@ class Options:
 @attrs.frozen
 class Result:
     """How a run ended. ``state``: that of its record, or ``off``, or ``dry run``. ``error``: why it stopped, empty
-    where nothing is wrong. ``more``: there is more to read at once. ``missing``: courses asked for that the catalog
-    has not.
+    where nothing is wrong. ``more``: there is more to read at once. ``waited``: seconds waited for the catalog, those
+    before included. ``missing``: courses asked for that the catalog has not.
     """
 
     state: str
     tally: Tally
     seconds: float = 0
     requests: int = 0
+    waited: float = 0
     error: str = ""
     more: bool = False
     resumed: bool = False
@@ -136,8 +140,12 @@ class _Update:
     def _client(self) -> CatalogClient:
         configured = self.configuration
         timeout = (configured.connect_timeout, configured.read_timeout)
-        allowed = self.session.requests_left(configured.requests_per_hour) if self.session else None
-        limits = Limits(timeout, configured.wait_budget, allowed)
+        limits = Limits(
+            timeout,
+            configured.wait_budget - self.options.waited,
+            requests_left(configured.requests_per_hour),
+            self.began + self.options.seconds,
+        )
         return CatalogClient(catalog_access(timeout), limits, self._pause, self.tally.failed)
 
     def _read_courses(self, client: CatalogClient) -> bool:
@@ -152,30 +160,25 @@ class _Update:
         return True
 
     def _read_all(self, client: CatalogClient) -> bool:
-        walk = dict(self.session.checkpoint) if self.session else {}
+        walk = Walk.left_at(self.session.checkpoint if self.session else {}, client.url, self.page_size)
         while True:
-            place = Place(**walk["place"]) if walk.get("place") else first_place(self.page_size)
-            if not self._pass(pages(client, place), walk):
+            if not self._pass(pages(client, walk.place or first_place(self.page_size), walk.count), walk):
                 return False
             unseen = self._unseen(walk)
-            passes = walk.get("passes", 1)
-            if not unseen or passes == PASSES:
+            if not unseen or walk.passes == PASSES:
                 self.tally.counts["unseen"] = unseen
                 return True
             log.info("course_sync: catalog: runs moved while they were read; reading again")
-            walk = {"passes": passes + 1}
+            walk = walk.again()
 
-    def _pass(self, list_of_pages: Iterator[Page], walk: dict[str, Any]) -> bool:
+    def _pass(self, list_of_pages: Iterator[Page], walk: Walk) -> bool:
         """Take in the pages to the end of the list; False where the time is up before."""
         rows: list[CatalogRow] = []
         since = time.monotonic()
         try:
             for page in list_of_pages:
                 self.tally.pages += 1
-                rows.extend(map(read_row, page.rows))
-                walk["place"] = attrs.asdict(page.next) if page.next else None
-                walk["count"] = page.count if page.count is not None else walk.get("count")
-                walk["moved"] = walk.get("moved", False) or page.moved
+                rows.extend(walk.take(page))
                 self.options.on_page(self.tally.counts["retrieved"] + len(rows), page.count)
                 if len(rows) >= BATCH or time.monotonic() - since > BATCH_SECONDS:
                     self._flush(rows, walk)
@@ -186,21 +189,18 @@ class _Update:
             self._flush(rows, walk)
         return True
 
-    def _flush(self, rows: list[CatalogRow], walk: dict[str, Any]) -> None:
+    def _flush(self, rows: list[CatalogRow], walk: Walk) -> None:
         if rows:
+            if self.session:
+                self.session.keep()  # whoever was overtaken meanwhile has old values, and writes none
             self.absorber.absorb(rows)
-            self._save(walk)
+            self._save(walk.as_dict())
 
-    def _unseen(self, walk: dict[str, Any]) -> int:
-        """How many runs slipped past while others moved: those the catalog counts and we have not seen, at least one
-        where some were taken away.
-        """
+    def _unseen(self, walk: Walk) -> int:
+        """How many runs slipped past; a dry run keeps no record of those that it saw."""
         if not self.session:
             return 0
-        without_key = self.tally.refused["no key"] + self.tally.refused["not an object"]
-        seen = CatalogRecord.objects.filter(seen_at__gte=self.session.run.began_at).count() + without_key
-        missing = max(0, (walk.get("count") or 0) - seen)
-        return missing or int(walk.get("moved", False))
+        return walk.unseen(CatalogRecord.objects.filter(seen_at__gte=self.session.run.began_at).count())
 
     def _save(self, walk: dict[str, Any]) -> None:
         if self.session and self.client:
@@ -229,6 +229,7 @@ class _Update:
             self.tally,
             time.monotonic() - self.began,
             self.client.requests if self.client else 0,
+            self.options.waited + (self.client.waited if self.client else 0),
             error,
             more=not done and not error,
             resumed=bool(self.session and self.session.resumed),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
+
+from course_sync_plugin.data import utc_text
 
 #: The longest URL that browsers, proxies and mail programs agree on.
 URL_LENGTH = 2048
@@ -76,17 +78,15 @@ def _parsed_moment(text: str) -> str | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return as_moment(datetime.fromisoformat(text))
+    except (ValueError, OverflowError) as error:  # the year 9999 has an end, and in UTC it may be a later one
         raise ValueError("not a date") from error
-    return as_moment(moment)
 
 
 @lru_cache(maxsize=1024)
 def as_moment(moment: datetime) -> str:
     """Write a date and time in UTC, to the second; one without time zone is UTC."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc_text(moment)
 
 
 def read_pacing(raw: Any) -> bool | None:

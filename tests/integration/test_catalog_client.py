@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -30,10 +31,11 @@ def catalog(settings):
 class Asking(CatalogClient):
     """A client that does not really wait, and remembers how long it would have."""
 
-    def __init__(self, access=None, budget=60, requests=None, timeout=(2, 2)):
+    def __init__(self, access=None, budget=60, requests=None, timeout=(2, 2), ends_at=float("inf")):
         self.waits, self.failures = [], []
         access = access or catalog_access(timeout)
-        super().__init__(access, Limits(timeout, budget, requests), self.waits.append, self.failures.append)
+        limits = Limits(timeout, budget, requests, ends_at)
+        super().__init__(access, limits, self.waits.append, self.failures.append)
 
     def keys(self, place):
         with self:
@@ -185,6 +187,12 @@ def test_rows_that_are_taken_away_while_paging_are_told(catalog):
         assert [page.moved for page in pages(asking, first_place(20))] == [False, True, False]
 
 
+def test_rows_that_were_taken_away_before_the_list_was_gone_on_with_are_told(catalog):
+    catalog.runs = MadeUpRuns(45)
+    with Asking() as asking:
+        assert [page.moved for page in pages(asking, Place("page", 2, 20), count=50)] == [True, False]
+
+
 def test_a_last_page_that_is_gone_meanwhile_is_told(catalog):
     catalog.runs = list(MadeUpRuns(21))
 
@@ -229,6 +237,40 @@ def test_wrong_credentials_need_the_operator_and_stay_out_of_the_message(catalog
     assert "not-the-secret" not in str(error.value)
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_the_client_secret_never_leaves_for_another_host(catalog, settings, status):
+    with CatalogServer() as other:
+        catalog.sign_in = lambda form: Answer(status, headers={"Location": f"{other.root}/oauth2/access_token"})
+        with pytest.raises(ConfigurationError, match="redirects"):
+            Asking().keys(first_place(20))
+        assert other.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(500), TransientError),
+        (Answer(429), TransientError),
+        (Answer(200, b"<html>"), TransientError),
+        (Answer(200, b'{"expires_in": 7}'), TransientError),
+        (Answer(200, b"[]"), TransientError),
+        (Answer(404), ConfigurationError),
+    ],
+)
+def test_an_answer_without_a_token(catalog, answer, error):
+    catalog.sign_in = lambda form: answer
+    with pytest.raises(error, match="LMS"):
+        Asking().keys(first_place(20))
+    assert catalog.pages_asked() == []
+
+
+@pytest.mark.parametrize("end", ["", "/", "/oauth2", "/oauth2/", "/oauth2/access_token", "/oauth2/access_token/"])
+def test_the_address_of_the_lms_as_edx_rest_api_client_takes_it(catalog, settings, end):
+    settings.BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL = f"{catalog.root}{end}"
+    Asking().keys(first_place(20))
+    assert catalog.asked[0].path == "/oauth2/access_token"
+
+
 @pytest.mark.parametrize(
     "name",
     ["COURSE_CATALOG_API_URL", "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL", "BACKEND_SERVICE_EDX_OAUTH2_KEY",
@@ -256,7 +298,8 @@ LATER = Answer(429, b'{"detail": "Request was throttled. Expected available in 3
         (Answer(429, b'{"detail": "Request was throttled. Expected available in 12 seconds."}'), 12),
         (Answer(429, b"<html>"), 60),
         (Answer(429, headers={"Retry-After": "soon"}), 60),
-        (Answer(429, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}), 0),
+        (Answer(429, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}), client.LEAST_WAIT),
+        (Answer(429, headers={"Retry-After": "0"}), client.LEAST_WAIT),
     ],
 )
 def test_a_throttled_request_waits_as_told(catalog, answer, wait):
@@ -293,12 +336,31 @@ def test_waits_share_one_budget(catalog):
     assert asking.waits == [40]
 
 
-def test_what_the_operator_allows_in_an_hour(catalog):
+@pytest.mark.parametrize("said", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_told_to_wait_for_nothing_for_ever_it_is_given_up(catalog, said):
+    """A clock that is behind ours says so too."""
+    catalog.fault = lambda asked: Answer(429, headers={"Retry-After": said})
+    asking = Asking(budget=10)
+    with pytest.raises(RateLimited):
+        asking.keys(first_place(20))
+    assert len(catalog.pages_asked()) == 1 + 10 / client.LEAST_WAIT
+
+
+def test_nothing_is_waited_for_beyond_the_time_there_is(catalog):
+    catalog.fault = lambda asked: Answer(429, headers={"Retry-After": "30"})
+    asking = Asking(ends_at=time.monotonic() + 20)
+    with pytest.raises(RateLimited):
+        asking.keys(first_place(20))
+    assert asking.waits == []
+
+
+@pytest.mark.parametrize("budget", [60, 7300])
+def test_what_the_operator_allows_in_an_hour(catalog, budget):
     catalog.runs = MadeUpRuns(100)
-    asking = Asking(requests=3)
+    asking = Asking(requests=3, budget=budget)
     with pytest.raises(RateLimited, match="this hour"):
         asking.keys(first_place(20))
-    assert len(catalog.pages_asked()) == 3
+    assert (len(catalog.pages_asked()), asking.waits) == (3, [])
 
 
 BROKEN = {
@@ -367,7 +429,7 @@ def test_a_catalog_that_says_nothing(catalog):
 
 def test_an_answer_that_comes_drop_by_drop_is_given_up(catalog, monkeypatch):
     """Each drop is in time, the whole is not."""
-    monkeypatch.setattr(client, "_WHOLE_ANSWER", 0)
+    monkeypatch.setattr(client, "WHOLE_ANSWER", 0)
     with pytest.raises(TransientError, match="not complete"):
         Asking(budget=0).keys(first_place(20))
 

@@ -231,6 +231,16 @@ def test_drift_by_mail(filled):
     assert len(mail.outbox) == 1
 
 
+def test_drift_is_told_although_the_mail_server_is_down(filled, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    out, err = StringIO(), StringIO()
+    with pytest.raises(SystemExit):
+        call_command("course_sync", "drift", "--json", "--notify", "a@example.com", stdout=out, stderr=err)
+    assert json.loads(out.getvalue())
+    assert "mail server" in err.getvalue()
+
+
 # ---- about links
 
 
@@ -313,6 +323,7 @@ def test_the_redirect_is_opt_in():
 
 @pytest.fixture
 def _redirecting(settings):
+    settings.LMS_ROOT_URL = "https://Lms.example.com"
     settings.FEATURES = {"ENABLE_MKTG_SITE": True}
     settings.OPEN_EDX_FILTERS_CONFIG = {
         ABOUT: {"pipeline": ["course_sync_plugin.catalog.about_link.RedirectAboutPage"]}
@@ -327,14 +338,35 @@ def test_the_about_page_leads_to_the_marketing_url(filled, client):
 
 @pytest.mark.usefixtures("_redirecting")
 @pytest.mark.parametrize(
-    "target", [None, "https://lms.example.com/courses/{}/about", "http://testserver/courses/{}/about/"]
+    "target", [None, "https://LMS.example.com/courses/{}/about", "http://testserver/courses/{}/about/"]
 )
 def test_the_about_page_never_leads_to_itself(filled, client, target):
     CourseOverview.objects.update(marketing_url=target.format(KEY) if target else None)
     assert client.get(f"/courses/{KEY}/about").status_code == 200
 
 
-def test_switched_off_the_about_page_stays(filled, client):
+@pytest.mark.usefixtures("_redirecting")
+def test_a_marketing_site_may_have_the_paths_of_the_lms(filled, client):
+    there = f"https://www.example.com/courses/{KEY}/about"
+    CourseOverview.objects.update(marketing_url=there)
+    response = client.get(f"/courses/{KEY}/about")
+    assert (response.status_code, response["Location"]) == (302, there)
+
+
+@pytest.mark.usefixtures("_redirecting")
+@pytest.mark.parametrize(
+    "typed",
+    ["?utm=1", "#x", "about", "www.example.com/x", "javascript:alert(1)", "mailto:a@b.c", "//www.example.com/x"],
+)
+def test_a_sharing_url_that_leads_nowhere_leaves_the_page_alone(filled, client, settings, typed):
+    """Authors type it, and nobody checks it."""
+    settings.SOCIAL_SHARING_SETTINGS = {"CUSTOM_COURSE_URLS": True}
+    CourseOverview.objects.update(social_sharing_url=typed)
+    assert client.get(f"/courses/{KEY}/about").status_code == 200
+
+
+def test_switched_off_the_about_page_stays(filled, client, settings):
+    settings.FEATURES = {}
     response = client.get(f"/courses/{KEY}/about")
     assert response.status_code == 200
     assert f"/courses/{KEY}/about" in response.content.decode()

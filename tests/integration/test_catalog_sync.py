@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from edx_django_utils.cache import RequestCache
 
 from course_sync_plugin import api, leases, tasks
 from course_sync_plugin.catalog import client as catalog_client
 from course_sync_plugin.catalog import course_overviews, host, sync
+from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.models import CatalogProgress, CatalogRecord, CatalogRun, CatalogSyncConfiguration
 from course_sync_plugin.testing.catalog_server import Answer, CatalogServer, MadeUpRuns, made_up_key, recorded_runs
 from sandbox.course_overviews.models import CourseOverview
@@ -164,13 +166,13 @@ def test_recorded_releases(catalog, name):
 
 
 def test_rows_that_shifted_while_the_recorded_pages_were_read(catalog):
-    """Recorded: 46 counted, 45 listed, one of them twice with a newer URL. The later one holds."""
+    """Recorded: 46 counted, 45 listed, one of them twice with a newer URL. The later one holds; one was not read."""
     paths = sorted((shared_data() / "catalog").glob("duplicates_p*.json"))
     recorded = [json.loads(path.read_text()) for path in paths]
     catalog.fault = lambda asked: Answer(body=json.dumps(recorded[int(asked.query.get("offset", 0)) // 20]).encode())
     twice = "course-v1:TestX+Ethics101+2024_T1"
     overviews(twice)
-    result = run()
+    result = run(expect=1)
     assert urls() == {twice: "https://www.example.com/course/renamed-while-paging"}
     assert (result["counts"]["retrieved"], result["counts"]["unseen"]) == (45, 1)
 
@@ -192,10 +194,61 @@ def test_a_run_taken_away_while_paging_costs_no_other(catalog, monkeypatch):
     assert len(catalog.pages_asked()) == 6
 
 
+@pytest.mark.parametrize("in_tasks", [False, True])
+def test_a_run_taken_away_between_two_runs_costs_no_other(catalog, monkeypatch, in_tasks):
+    """What slips to a page that was read before the checkpoint is found, since the list has become shorter."""
+    monkeypatch.setattr(sync, "BATCH", 20)
+    catalog.runs = list(MadeUpRuns(60))
+    overviews(*(made_up_key(at) for at in range(60)))
+    if in_tasks:
+        options = api.CatalogOptions(page_size=20, seconds=0)
+        assert api.update_catalog_data(options).more
+        del catalog.runs[:5]
+        while api.update_catalog_data(options).more:
+            pass
+    else:
+        catalog.fault = lambda asked: Answer(503) if asked.query["page"] == "2" else None
+        run("--page-size", "20", expect=1)
+        del catalog.runs[:5]
+        catalog.fault = lambda asked: None
+        run("--page-size", "20")
+    assert None not in urls().values()
+
+
+def test_a_run_that_the_catalog_counts_and_does_not_list_is_not_done(catalog, capsys):
+    listed = [None, *list(MadeUpRuns(31))[:30]]
+    answer = {"count": 32, "next": None, "results": listed}
+    catalog.fault = lambda asked: Answer(body=json.dumps(answer).encode())
+    result = run(expect=1)
+    assert (result["counts"]["retrieved"], result["counts"]["unseen"]) == (31, 1)
+    assert result["refused"] == {"not an object": 1}
+    with pytest.raises(SystemExit):
+        call_command("update_catalog_data")
+    assert "1 runs that the catalog counts are not in its list" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("said", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"])
+def test_a_date_that_is_none_in_utc_is_not_taken(catalog, said):
+    catalog.runs = [{"key": DEMO, "end": said, "marketing_url": "https://www.example.com/x"}]
+    overviews(DEMO)
+    run()
+    assert urls() == {DEMO: "https://www.example.com/x"}
+    assert "end" not in CatalogRecord.objects.get().values
+
+
 def test_keys_of_every_kind_are_reported_and_never_fatal(catalog):
     good = {"marketing_url": "https://www.example.com/x"}
     keys = {
-        "not a course key": ["garbage", "", "course-v1:", "course-v1:a+b\n", "\ud800", "course-v1:a+b+c\x00", "🐝"],
+        "not a course key": [
+            "garbage",
+            "",
+            "course-v1:",
+            "course-v1:a+b\n",
+            "\ud800",
+            "course-v1:a+b+c\x00",
+            "🐝",
+            "course-v1:𝒳+C+R",
+        ],
         "library key": ["library-v1:Org+Lib"],
         "deprecated key": ["edX/DemoX/Demo"],
         "key too long": ["course-v1:Org+C+" + "x" * 300],
@@ -206,7 +259,7 @@ def test_keys_of_every_kind_are_reported_and_never_fatal(catalog):
     result = run()
     assert urls() == {DEMO: "https://www.example.com/x"}
     assert result["refused"] == {
-        "not a course key": 6, "library key": 1, "deprecated key": 1, "key too long": 1, "no key": 4,
+        "not a course key": 7, "library key": 1, "deprecated key": 1, "key too long": 1, "no key": 4,
         "not an object": 3,
     }  # fmt: skip
     assert result["state"] == "completed"
@@ -285,6 +338,69 @@ def test_a_killed_run_is_gone_on_with_once_its_lease_is_over(catalog, monkeypatc
     catalog.asked.clear()
     assert run()["counts"]["retrieved"] == 60
     assert len(catalog.pages_asked()) == 1
+
+
+@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize("page", ["1", "2"])
+def test_what_failed_stays_in_the_record_of_the_run(catalog, status, page):
+    catalog.runs = MadeUpRuns(45)
+    catalog.fault = lambda asked: Answer(status) if asked.query["page"] == page else None
+    run("--page-size", "20", expect=1)
+    catalog.fault = lambda asked: None
+    assert run("--page-size", "20")["resumed"] == (page == "2")
+    stored = CatalogRun.objects.get()
+    assert stored.state == "completed"
+    assert str(status) in stored.failures[0]
+
+
+def test_a_killed_run_of_chosen_courses_does_not_run_for_ever(catalog, monkeypatch):
+    catalog.runs = MadeUpRuns(3)
+    monkeypatch.setattr(sync._Update, "_end", lambda self, done: None)
+    run("--course", made_up_key(1))
+    monkeypatch.undo()
+    CatalogProgress.objects.update(lease_until=leases.DatabaseNow(-1))
+    run()
+    assert sorted(CatalogRun.objects.values_list("state", flat=True)) == ["completed", "stopped"]
+    assert not CatalogRun.objects.filter(ended_at=None).exists()
+
+
+def test_smaller_pages_help_where_large_ones_cannot_be_read(catalog):
+    catalog.runs = MadeUpRuns(200)
+    overviews(*(made_up_key(at) for at in range(200)))
+    catalog.fault = lambda asked: (
+        Answer(504) if asked.query["page_size"] == "100" and asked.query["page"] == "2" else None
+    )
+    run("--page-size", "100", expect=1)
+    run("--page-size", "20")
+    assert None not in urls().values()
+
+
+def test_another_catalog_is_read_from_its_beginning(catalog, settings):
+    catalog.runs = MadeUpRuns(60)
+    catalog.fault = lambda asked: Answer(503) if asked.query["page"] == "2" else None
+    run("--page-size", "20", expect=1)
+    with CatalogServer(MadeUpRuns(40)) as other:
+        settings.COURSE_CATALOG_API_URL = other.settings["COURSE_CATALOG_API_URL"]
+        settings.BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL = other.settings["BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL"]
+        overviews(*(made_up_key(at) for at in range(40)))
+        run("--page-size", "20")
+    assert None not in urls().values()
+
+
+def test_a_run_that_was_overtaken_writes_nothing_old(catalog):
+    """It stalls for longer than its lease, with a page in its hands; another run reads the same page meanwhile."""
+    catalog.runs = [{"key": DEMO, "marketing_url": "https://www.example.com/old"}]
+    overviews(DEMO)
+
+    def stall(read, count):
+        CatalogProgress.objects.update(lease_until=leases.DatabaseNow(-1))
+        catalog.runs = [{"key": DEMO, "marketing_url": "https://www.example.com/new"}]
+        api.update_catalog_data(api.CatalogOptions())
+
+    with pytest.raises(leases.LeaseLost):
+        api.update_catalog_data(api.CatalogOptions(on_page=stall))
+    assert urls() == {DEMO: "https://www.example.com/new"}
+    assert CatalogRecord.objects.get().values["marketing_url"] == "https://www.example.com/new"
 
 
 def test_only_one_run_at_a_time(catalog):
@@ -460,6 +576,8 @@ def test_requests_per_hour_hold_over_runs(catalog):
     assert len(catalog.pages_asked()) == 4
     run(expect=1)
     assert len(catalog.pages_asked()) == 4
+    run("--dry-run", expect=1)
+    assert len(catalog.pages_asked()) == 4
     CatalogProgress.objects.update(hour_began_at="2026-01-01T00:00:00Z")
     assert run()["counts"]["retrieved"] == 100
     assert len(catalog.pages_asked()) == 5
@@ -526,3 +644,44 @@ def test_the_task_does_what_the_command_does(catalog):
     overviews(made_up_key(0))
     tasks.update_catalog_data()
     assert urls() == {made_up_key(0): "https://www.example.com/course/c000000"}
+
+
+def test_a_task_whose_catalog_is_down_has_failed(catalog):
+    catalog.fault = lambda asked: Answer(503)
+    with pytest.raises(CourseSyncError, match="503"):
+        tasks.update_catalog_data()
+
+
+def test_tasks_share_the_budget_for_waiting(catalog, monkeypatch):
+    """Each hands on what it has waited; none waits beyond its own time."""
+    waits, sent = [], []
+    monkeypatch.setattr(sync, "BATCH", 20)
+    monkeypatch.setattr(sync._Update, "_pause", lambda self, seconds: waits.append(seconds))
+    monkeypatch.setattr(tasks, "_send", lambda task, *arguments, countdown=0: sent.append(arguments))
+    monkeypatch.setattr(tasks, "LONGEST", 19.9)
+    CatalogSyncConfiguration.objects.create(page_size=20)
+    catalog.runs = MadeUpRuns(200)
+    throttled = set()
+
+    def throttle(asked):
+        again = asked.query["page"] in throttled
+        throttled.add(asked.query["page"])
+        return None if again else Answer(429, headers={"Retry-After": "16"})
+
+    catalog.fault = throttle
+    clock = iter(range(0, 100_000, 4))
+    monkeypatch.setattr(sync.time, "monotonic", lambda: next(clock))
+    with pytest.raises(CourseSyncError, match="429"):
+        tasks.update_catalog_data()
+        while sent:
+            tasks.update_catalog_data(*sent.pop())
+    assert sum(waits) <= 60
+
+
+def test_the_command_runs_in_any_thread(catalog):
+    catalog.runs = MadeUpRuns(1)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            pool.submit(call_command, "update_catalog_data", "--check", stdout=StringIO()).result()
+        finally:
+            pool.submit(connections.close_all).result()  # a thread has connections of its own

@@ -366,6 +366,20 @@ class TestTheTask:
         assert recorded().published_version == "v1"
         assert "what is due stands in the database" in caplog.text
 
+    def test_a_broker_that_refuses_is_asked_once_however_many_lanes_are_due(self, shelf, sent, receiver, monkeypatch):
+        asked = []
+
+        def refuse(*args, **options):
+            asked.append(args)
+            raise OperationalError("connection refused")
+
+        for at in range(5):
+            shelf.publish(a_course("v1", course=f"course-v1:Org+Course+Run{at}"))
+            api.sync_course(f"course-v1:Org+Course+Run{at}")
+        monkeypatch.setattr(Task, "apply_async", refuse)
+        tasks.wake_lanes()
+        assert len(asked) == 1
+
     def test_the_sweep_wakes_what_it_found(self, shelf, sent):
         shelf.publish(a_course("v1"))
         age(10)
@@ -432,11 +446,14 @@ def test_a_command_that_ends_at_once_still_wakes(tmp_path):
         (["skip", "crm"], 1),
         (["resume", "crm"], 1),
         (["approve", "--yes"], 1),
+        (["set-url", "crm", "http://127.0.0.1:1/"], 1),
         (["status"], 0),
         (["targets"], 0),
         (["pause", "crm"], 0),
         (["sync", "--plan"], 0),
         (["approve"], 0),
+        (["set-context", "course-v1:Org+Course+Run", "crm", "level=A2"], 1),
+        (["set-context", "course-v1:Org+Course+Run", "crm"], 0),
         (["backfill", "--dry-run"], 0),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -52,16 +55,27 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run and exit with the status. SIGTERM ends it as Ctrl-C does: with a checkpoint."""
         out = Output(self.stdout, options["json"])
-        before = signal.signal(signal.SIGTERM, lambda *_args: sys.exit(128 + signal.SIGTERM))
         try:
-            status = _check(out) if options["check"] else _update(options, out)
+            with _ended_by_sigterm():
+                status = _check(out) if options["check"] else _update(options, out)
         except CourseSyncError as error:
             self.stderr.write(error.message)
             status = FAILED
-        finally:
-            signal.signal(signal.SIGTERM, before)
         if status:
             sys.exit(status)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Python takes signals in its main thread alone; in another one the command is not who they are for."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_args: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _positive(text: str) -> int:
@@ -105,7 +119,7 @@ def _update(options: dict[str, Any], out: Output) -> int:
     _tell(result, out)
     value = {**result.tally.as_dict(), **attrs.asdict(result, filter=attrs.filters.exclude("tally"))}
     out.value(value | ({"changes": [attrs.asdict(change) for change in changes]} if options["dry_run"] else {}))
-    return FAILED if result.error or result.missing else DONE
+    return FAILED if result.error or result.missing or result.tally.counts["unseen"] else DONE
 
 
 def _advance(bar: Any, read: int, count: int | None) -> None:
@@ -128,9 +142,11 @@ def _tell(result: api.CatalogResult, out: Output) -> None:
     for title, reasons in ((_("refused"), result.tally.refused), (_("kept"), result.tally.kept)):
         for reason, number in sorted(reasons.items()):
             out.line(f"  {title} {number}: {reason}")
-    for failure in result.tally.failures:
+    for failure in (text for text in result.tally.failures if text != result.error):
         out.line(_("  failure: {text}").format(text=failure))
+    if result.tally.counts["unseen"]:
+        out.line(_("  {n} runs that the catalog counts are not in its list").format(n=result.tally.counts["unseen"]))
     for course in result.missing:
         out.line(_("  the catalog has no {course}").format(course=course))
     if result.error:
-        out.line(_("Not everything was read: {error}. The next run goes on there.").format(error=result.error))
+        out.line(_("Not everything was read; the next run goes on there. {error}").format(error=result.error))

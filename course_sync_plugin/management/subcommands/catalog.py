@@ -23,10 +23,10 @@ def _drift(options: dict[str, Any], out: Output) -> int:
     drifts = list(api.drift())
     head = (_("course"), _("column"), _("catalog"), _("here"), _("since"))
     out.table(head, [attrs.astuple(one) for one in drifts])
+    out.value([attrs.asdict(one) for one in drifts])
     if options["notify"]:
         sent = api.notify_of_drift(drifts, options["notify"])
         out.line(_("{n} messages were sent").format(n=sent))
-    out.value([attrs.asdict(one) for one in drifts])
     return DONE
 
 
