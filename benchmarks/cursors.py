@@ -59,7 +59,7 @@ def build(operations: int) -> None:
             cursor.execute(statement)
     Course.objects.update(last_position=total)
     target = Target.objects.create(name="nowhere", backend="webhook")
-    Lane.objects.create(target=target, course=course, end=total)
+    Lane.objects.create(target=target, course=course, end=total, sequence=2, answered_sequence=1)
     with connection.cursor() as cursor:  # as the statistics of a database are that has grown slowly
         cursor.execute(ANALYZE[connection.vendor])
     print(json.dumps({"operations": total}))

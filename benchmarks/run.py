@@ -1,4 +1,4 @@
-"""``make benchmark``: the budgets of the design, measured on this machine and shown as ratios.
+"""``make benchmark``: the budgets, measured on this machine and shown as ratios.
 
 Exit status 1 where a budget is missed. What was measured is written to ``benchmarks/results/`` as JSON. It takes some
 four minutes; ``run.py diff queries`` measures only what is named. ``docs/benchmarks.rst`` says how and why.

@@ -3,11 +3,17 @@
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+_EXAMPLES = "sqlite:///file.sqlite3, mysql://user:password@host/name or postgresql://user:password@host/name"
 
 
 def database(url: str) -> dict[str, Any]:
     """Return the settings of a database: SQLite, MariaDB, MySQL or PostgreSQL."""
-    settings: dict[str, Any] = dict(dj_database_url.parse(url))
+    try:
+        settings: dict[str, Any] = dict(dj_database_url.parse(url))
+    except ValueError:  # its text may hold the password, or is about the library
+        raise ImproperlyConfigured(f"DATABASE_URL names no database; write it like {_EXAMPLES}") from None
     if settings["ENGINE"] == "django.db.backends.sqlite3":
         # Several processes share the file: wait for a lock instead of failing. Tests run in memory, and it has to be
         # said, since pytest-django knows SQLite by the name of Django's own engine.

@@ -68,8 +68,8 @@ class Demo:
         from sandbox.published.publishing import publish
         from sandbox.published.source import PublishedSource
 
-        _say(f"{path} is published as {course_key}.")
         publish(path, course_key)
+        _say(f"{path} is published as {course_key}.")
         result = api.sync_course(course_key)
         if result.outcome is api.Outcome.HELD:
             deletes = sum(operation.operation == "delete" for operation in result.operations)
@@ -101,7 +101,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("old", nargs="?", help="a .tar.gz from Studio, or a folder (default: the sample course)")
     parser.add_argument("new", nargs="?", help="its edited revision")
     options = parser.parse_args(arguments)
-    if options.old and not options.new:
+    if bool(options.old) != bool(options.new):
         parser.error("name both exports, or none")
     options.old, options.new = options.old or str(SAMPLE / "old"), options.new or str(SAMPLE / "new")
     return options

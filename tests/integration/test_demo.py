@@ -99,16 +99,19 @@ def test_one_that_can_be_read_in_part(tmp_path):
 
 @pytest.mark.parametrize("arguments", [["nowhere.tar.gz", SAMPLE / "new"], [SAMPLE / "old", "nowhere.tar.gz"]], ids=str)
 def test_what_is_not_there_is_told(arguments):
-    status, _out, err = demo(*arguments)
+    status, out, err = demo(*arguments)
     assert status == 1
+    assert "is published" not in out
     assert "nowhere.tar.gz" in err
     assert "Traceback" not in err
 
 
-def test_one_export_alone_is_wrong_usage():
-    status, _out, err = demo(SAMPLE / "old")
+@pytest.mark.parametrize("arguments", [[SAMPLE / "old"], [SAMPLE / "old", ""], ["", SAMPLE / "new"]], ids=str)
+def test_one_export_alone_is_wrong_usage(arguments):
+    """An empty one is how the Makefile hands on the one that was not given."""
+    status, _out, err = demo(*arguments)
     assert status == 2
-    assert "both" in err
+    assert "name both exports, or none" in err
 
 
 @pytest.mark.django_db

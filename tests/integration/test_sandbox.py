@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from io import StringIO
 from types import ModuleType
@@ -92,6 +93,27 @@ class TestSettings:
     def test_what_is_no_number_is_told_by_its_name(self, settings_with, name, text):
         with pytest.raises(ImproperlyConfigured, match=f"{name} is '{text}'"):
             settings_with(**{name: text})
+
+    @pytest.mark.parametrize("url", ["nonsense", "", "pgsqll://u:s3cret@h/n", "mysql://u:s3cret@h:port/n"])
+    def test_what_names_no_database_is_told(self, settings_with, url):
+        """In one sentence, without the password that may be in it."""
+        with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL names no database; write it like .*$") as error:
+            settings_with(DATABASE_URL=url)
+        assert "s3cret" not in str(error.value)
+
+    def test_a_wrong_setting_is_no_traceback(self, tmp_path):
+        environment = {**os.environ, "DATABASE_URL": "nonsense", "SANDBOX_VAR": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "manage.py", "migrate"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("manage.py: DATABASE_URL names no database")
+        assert len(done.stderr.splitlines()) == 1
 
     def test_without_a_broker_celery_reaches_for_none(self, settings_with):
         assert settings_with().CELERY_TASK_ALWAYS_EAGER is True
