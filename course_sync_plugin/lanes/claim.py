@@ -16,18 +16,18 @@ def claimable() -> QuerySet[Lane]:
     return Lane.objects.filter(leases.free(), _may_be_worked_on())
 
 
-def due_lanes(limit: int = 100) -> list[tuple[int, int]]:
+def due_lanes(limit: int | None = 100) -> list[tuple[int, int]]:
     """Return the ids of lanes that are due and free, each with its target's.
 
     The longest waiting first, one of each target in turn: however many lanes wait for one that hangs, those of the
-    others are among them.
+    others are among them. ``limit``: so many at most, None for all.
     """
     turn = Window(RowNumber(), partition_by=F("target_id"), order_by=F("due_at").asc())
     due = claimable().filter(due_at__lte=DatabaseNow()).annotate(turn=turn).order_by("turn", "due_at")
     return list(due.values_list("pk", "target_id")[:limit])
 
 
-def due_lane_ids(limit: int = 100) -> list[int]:
+def due_lane_ids(limit: int | None = 100) -> list[int]:
     """Return the ids of lanes that are due and free, in the order of :func:`due_lanes`."""
     return [lane_id for lane_id, _target_id in due_lanes(limit)]
 
@@ -58,10 +58,11 @@ def sleep(lane: Lane, **values: Any) -> bool:
     """Give back a lane that has nothing to do; False where something has come up since it was read.
 
     The condition is on the lane's own row, where the recorder writes the new end and operators leave their nudge: no
-    database can miss it. ``values`` are written with it.
+    database can miss it. ``values`` are written with it. What it said of an attempt is over: what was
+    refused for good stands with the problems.
     """
     idle = Lane.objects.filter(pk=lane.pk, lease_token=lane.lease_token, end=lane.end, nudged=False)
-    return bool(idle.update(lease_token="", lease_until=None, due_at=None, **values))
+    return bool(idle.update(lease_token="", lease_until=None, due_at=None, last_error="", **values))
 
 
 def _may_be_worked_on() -> Q:

@@ -43,12 +43,12 @@ class Delivered:
 def deliver_lane(lane_id: int, seconds: float = 20) -> Delivered | None:
     """Deliver what a lane has to deliver, for at most about ``seconds`` and one request.
 
-    Returns None where the lane is not due, or in other hands, or its course or everything is left out.
+    Returns None where the lane is not due, or in other hands, or everything is stopped.
     """
     lane = None if toggles.is_stopped() else claim_lane(lane_id)
     if lane and toggles.is_excluded(lane.course.key):
         _put_off(lane)
-        return None
+        return Delivered()  # a turn like others: whoever goes from lane to lane goes on
     return LaneTurn(lane, seconds).run() if lane else None
 
 
@@ -68,6 +68,7 @@ class LaneTurn:
         self.began = time.monotonic()
         self.seconds = seconds
         self.done = Delivered()
+        self.error = ""
 
     def run(self) -> Delivered:
         """Deliver until there is nothing left, the receiver has no answer, or the time is up."""
@@ -75,7 +76,7 @@ class LaneTurn:
             self._run()
         except leases.LeaseLost:
             log.warning("course_sync: lane %s was taken over while it was being delivered", self.lane)
-        if self.done.envelopes or self.lane.last_error:
+        if self.done.envelopes or self.error:
             self._log()
         return self.done
 
@@ -96,6 +97,7 @@ class LaneTurn:
         envelope = self._begin()
         while envelope:
             verdict = self._send(target, envelope)
+            self.error = verdict.error
             with transaction.atomic():
                 settle(self.lane, envelope, verdict, self.blocked)
                 if not self._goes_on(verdict):
@@ -188,27 +190,28 @@ class LaneTurn:
 
     def _was_changed(self) -> bool:
         """Tell whether the operator has given the target another secret or address since this turn began: then it says
-        nothing that the old one was refused.
+        nothing that the old one was refused. They are compared here: MySQL takes capital letters for small ones.
         """
         target = self.lane.target
-        return not type(target).objects.filter(pk=target.pk, secret=target.secret, url=target.url).exists()
+        rows = type(target).objects.filter(pk=target.pk).values_list("secret", "url")
+        return rows.first() != (target.secret, target.url)
 
     def _schedule(self) -> Sequence[float]:
         return self.lane.target.options.get("retry_schedule", settings.COURSE_SYNC_RETRY_SCHEDULE)
 
     def _give_back(self, **values: Any) -> None:
         leases.release(self.lane, self.lane.lease_token, **values)
-        self.lane.last_error = values.get("last_error", self.lane.last_error)
+        self.error = values.get("last_error", self.error)
 
     def _log(self) -> None:
         log.log(
-            logging.WARNING if self.lane.last_error else logging.INFO,
+            logging.WARNING if self.error else logging.INFO,
             "course_sync: target=%s course=%s envelopes=%s operations=%s attempts=%s error=%s seconds=%.2f",
             self.lane.target,
             self.lane.course,
             self.done.envelopes,
             self.done.operations,
             self.lane.attempts,
-            self.lane.last_error or None,
+            self.error or None,
             time.monotonic() - self.began,
         )

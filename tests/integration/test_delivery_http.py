@@ -13,6 +13,8 @@ import time_machine
 from django.db.models import F
 
 from course_sync_plugin import api, toggles
+from course_sync_plugin.exceptions import PermanentError
+from course_sync_plugin.lanes.claim import due_lane_ids
 from course_sync_plugin.lanes.deliver import deliver_lane
 from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Problem, RunKind, Target
 from course_sync_plugin.secrets import encrypt
@@ -20,6 +22,7 @@ from course_sync_plugin.targets.signing import generate_secret
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Drip, Drop, Fail, Hold, Refuse, poison
 from course_sync_plugin.testing.receiver import Receiver
+from course_sync_plugin.upkeep import delivery
 from tests.conftest import ROOT
 
 from .courses import COURSE, a_course, block, own_queries, same
@@ -522,6 +525,56 @@ def test_a_course_that_is_left_out_waits(shelf, receiver, course, monkeypatch):
     api.deliver_until_empty()
     assert receiver.difference(new) == []
     assert the_lane().last_error == ""
+
+
+def test_courses_that_are_left_out_hold_up_no_other(shelf, receiver, course, monkeypatch):
+    """However many of them have waited longer: they count as lanes that had their turn."""
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    monkeypatch.setattr(toggles, "is_excluded", lambda key: key == COURSE)
+    monkeypatch.setattr(delivery, "due_lane_ids", lambda limit: due_lane_ids(limit=1))
+    other = shelf.publish(a_course("1", course="course-v1:Org+Course+Other"))
+    api.sync_course("course-v1:Org+Course+Other")
+    api.deliver_until_empty()
+    assert receiver.difference(other) == []
+
+
+def test_that_a_course_was_left_out_is_not_said_for_ever(shelf, receiver, course, monkeypatch):
+    """Also where nothing came of it that the target wants."""
+    Target.objects.update(entity_types=["course", "section"])
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(toggles, "is_excluded", lambda key: key == COURSE)
+        api.deliver_until_empty()
+    let_time_pass()
+    api.deliver_until_empty()
+    lane = api.status()["courses"][0]["lanes"][0]
+    assert (lane["state"], lane["error"]) == ("in step", "")
+
+
+def test_an_address_that_changes_in_the_middle_of_a_turn_refuses_nothing(shelf, receiver, course, monkeypatch):
+    """If only in a capital letter, which MySQL and MariaDB do not tell apart."""
+    new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    Target.objects.update(url=f"{receiver.url}/Hooks")
+    send = WebhookTarget.send
+
+    def correct_before(target, message):
+        monkeypatch.setattr(WebhookTarget, "send", send)
+        api.set_url("crm", f"{receiver.url}/hooks")
+        raise PermanentError("There is no such page.")
+
+    monkeypatch.setattr(WebhookTarget, "send", correct_before)
+    api.deliver_until_empty()
+    assert not Problem.objects.exists()
+    let_time_pass()
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []
+
+
+def test_a_round_takes_every_lane_that_is_due(shelf, receiver, course):
+    for at in range(101):
+        shelf.publish(a_course("1", course=f"course-v1:Org+Course+Other{at}", sections=0))
+        api.sync_course(f"course-v1:Org+Course+Other{at}")
+    assert api.deliver_due().lanes == 101
 
 
 def test_a_secret_that_changes_in_the_middle_of_a_turn_stops_no_lane(shelf, receiver, course, monkeypatch):
