@@ -6,11 +6,12 @@ from course_sync_plugin.catalog.about_link import about_page_url
 from course_sync_plugin.catalog.absorb import Change as CatalogChange
 from course_sync_plugin.catalog.check import check_catalog
 from course_sync_plugin.catalog.drift import drift, notify_of_drift
+from course_sync_plugin.catalog.options import OFF as CATALOG_OFF
+from course_sync_plugin.catalog.options import Options as CatalogOptions
+from course_sync_plugin.catalog.options import Result as CatalogResult
 from course_sync_plugin.catalog.survival import note_created as note_overview_created
 from course_sync_plugin.catalog.survival import restore as restore_catalog_columns
 from course_sync_plugin.catalog.survival import restore_due as restore_due_catalog_columns
-from course_sync_plugin.catalog.sync import Options as CatalogOptions
-from course_sync_plugin.catalog.sync import Result as CatalogResult
 from course_sync_plugin.catalog.sync import update_catalog_data
 from course_sync_plugin.due import marked_courses, sync_marked
 from course_sync_plugin.lanes.claim import due_lane_ids
@@ -40,6 +41,7 @@ from course_sync_plugin.upkeep.targets import (
 )
 
 __all__ = [
+    "CATALOG_OFF",
     "CatalogChange",
     "CatalogOptions",
     "CatalogResult",

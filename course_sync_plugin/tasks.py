@@ -55,21 +55,24 @@ def sweep() -> None:
 
 @shared_task(name="course_sync_plugin.update_catalog_data", ignore_result=True)
 @set_code_owner_attribute
-def update_catalog_data(waited: float = 0) -> None:
+def update_catalog_data(waited: float | None = None, comes_back: bool = True) -> None:
     """Read the catalog, as ``manage.py update_catalog_data`` does; hand on what does not fit into one task.
 
-    ``waited``: seconds of the run's budget that the tasks before have waited. Raises CourseSyncError where something
-    was not read, so that whoever watches tasks sees it; the next one goes on there.
+    ``waited``: seconds of the run's budget that the tasks before have waited, None for the first one. ``comes_back``:
+    where another run is under way, it looks once more a little later, as nobody else may go on with its own. Raises
+    CourseSyncError where something was not read, so that whoever watches tasks sees it; the next one goes on there.
     """
     try:
-        result = api.update_catalog_data(api.CatalogOptions(seconds=LONGEST, waited=waited))
+        result = api.update_catalog_data(api.CatalogOptions(seconds=LONGEST, waited=waited or 0))
     except TransientError as error:
         log.warning("course_sync: catalog: %s", error)
+        if waited is not None and comes_back:
+            _send(update_catalog_data, waited, False, countdown=LONGEST)
         return
     if result.more:
-        _send(update_catalog_data, result.waited)
-    if result.error:
-        raise CourseSyncError(result.error)
+        _send(update_catalog_data, result.waited, countdown=result.later)
+    if result.incomplete:
+        raise CourseSyncError(result.incomplete)
 
 
 @shared_task(name="course_sync_plugin.restore_catalog_columns", ignore_result=True)

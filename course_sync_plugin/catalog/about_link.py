@@ -12,6 +12,7 @@ from openedx_filters.learning.filters import CourseAboutPageURLRequested, Course
 
 from course_sync_plugin.catalog import course_overviews, host
 from course_sync_plugin.catalog.configuration import cached_configuration
+from course_sync_plugin.catalog.values import read_url
 
 
 def about_page_url(course_overview: Any) -> str:
@@ -48,15 +49,24 @@ class RedirectAboutPage(PipelineStep):
         key = getattr(context.get("course"), "id", None)
         overview = course_overviews.find(key) if key else None
         url = about_page_url(overview) if overview else ""
-        if urlsplit(url).scheme in ("http", "https") and not _is_about_page(url, key):
+        if _is_link(url) and not _is_about_page(url, key):
             raise CourseAboutRenderStarted.RedirectToPage("The course has a page of its own.", redirect_to=url)
         return {"context": context, "template_name": template_name}
+
+
+def _is_link(url: str) -> bool:
+    """Tell whether a browser can be sent there: authors type sharing URLs, and nobody checks them."""
+    try:
+        return bool(read_url(url))
+    except ValueError:
+        return False
 
 
 def _is_about_page(url: str, key: Any) -> bool:
     """Tell whether a URL is the LMS about page itself: a redirect to it would never end.
 
-    Marketing sites may have the same paths; where it is not known how the LMS was asked, each host counts as it.
+    Marketing sites may have the same paths; where it is not known how the LMS was asked, each host counts as it. Ports
+    do not: browsers leave out the usual one.
     """
     parts = urlsplit(url)
     if unquote(parts.path).rstrip("/") != f"/courses/{key}/about":
@@ -64,5 +74,5 @@ def _is_about_page(url: str, key: Any) -> bool:
     request = get_current_request()
     if request is None:
         return True
-    ours = (urlsplit(host.site_value("LMS_ROOT_URL", "")).netloc, request.get_host())
-    return parts.netloc.lower() in map(str.lower, ours)
+    ours = (host.site_value("LMS_ROOT_URL", ""), f"//{request.get_host()}")
+    return parts.hostname in [urlsplit(one).hostname for one in ours]

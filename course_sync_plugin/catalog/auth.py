@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import attrs
 from django.conf import settings
@@ -13,6 +12,7 @@ from edx_rest_api_client.auth import SuppliedJwtAuth
 
 from course_sync_plugin.catalog import host
 from course_sync_plugin.catalog.token import new_token
+from course_sync_plugin.catalog.values import read_url
 from course_sync_plugin.exceptions import ConfigurationError
 
 #: Seconds after which the platform's JWT is made anew: one from Studio lives 300 seconds, one from the LMS an hour.
@@ -88,9 +88,12 @@ def _of_client(timeout: tuple[float, float]) -> Access:
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+    try:
+        checked = read_url(url)
+    except ValueError:
+        checked = None
+    if not checked:
         raise ConfigurationError(
             "COURSE_CATALOG_API_URL is not set or no address; it looks like https://discovery.example.com/api/v1"
         )
-    return url.rstrip("/")
+    return checked.rstrip("/")

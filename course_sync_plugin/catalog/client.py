@@ -39,6 +39,14 @@ class Limits:
     ends_at: float = float("inf")
 
 
+class TimeIsUp(TransientError):
+    """The catalog is to be asked again, in ``seconds``, but not within the time there is."""
+
+    def __init__(self, message: str, *, seconds: float):
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class CatalogClient:
     """A session with one catalog. Credentials go to its own address alone: redirects are refused, links never followed.
 
@@ -64,8 +72,8 @@ class CatalogClient:
     def get(self, query: Mapping[str, Any], keys: Iterable[str] = ()) -> dict[str, Any]:
         """Return one answer: an object with a list of ``results``.
 
-        Raises RateLimited or TransientError where it does not come within the budget, ConfigurationError where the
-        operator must act.
+        Raises RateLimited or TransientError where it does not come within the budget, TimeIsUp where it may come after
+        the time there is, ConfigurationError where the operator must act.
         """
         waits = iter(RETRIES)
         renewed = False
@@ -113,10 +121,10 @@ class CatalogClient:
         self._failed(str(error))
 
     def _wait(self, error: TransientError, seconds: float | None) -> None:
-        """Wait within the budget and the time there is, or give up with the error."""
+        """Wait within the budget, or give up with the error; beyond the time there is, somebody else waits."""
         if seconds is None or self.waited + seconds > self._limits.budget:
             raise error
-        if time.monotonic() + seconds > self._limits.ends_at:
-            raise error
         self.waited += seconds
+        if time.monotonic() + seconds > self._limits.ends_at:
+            raise TimeIsUp(error.message, seconds=seconds) from error
         self._pause(seconds)

@@ -130,7 +130,7 @@ def _following(said: Mapping[str, int | None], place: Place) -> Place | None:
     for style in (place.style, OFFSET, PAGE):
         number = said.get(style)
         if number is not None and number > beginnings[style]:
-            size = said.get(_SIZE[style]) or place.size
+            size = min(said.get(_SIZE[style]) or place.size, place.size)
             return Place(style, number, place.size if style == PAGE == place.style else size)
     return None
 

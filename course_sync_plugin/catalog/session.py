@@ -13,6 +13,10 @@ from course_sync_plugin.catalog.tally import Tally
 from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.models import CatalogProgress, CatalogRun
 
+#: A checkpoint that has stood still for so long is not gone on with: what was read before it is old by then, and the
+#: page behind it may be one that never comes.
+STALE_AFTER = timedelta(hours=12)
+
 
 class AnotherRun(TransientError):
     """Another run of update_catalog_data is under way; it is left alone."""
@@ -35,14 +39,14 @@ class Session:
         self.run = self._unfinished() or self._new_run(courses)
         stored = self._progress.checkpoint if self._is_full else {}
         self.checkpoint: dict[str, Any] = stored.get("walk", {})
-        self.resumed = bool(self.checkpoint)
+        self._moved_at: str = stored.get("moved_at") or datetime.now(UTC).isoformat()
         self.tally = Tally.from_dict(stored["tally"]) if stored else Tally()
 
     def save(self, walk: dict[str, Any], requests: int) -> None:
         """Keep the checkpoint and the lease: one statement. Raises LeaseLost where another run has taken over."""
         values: dict[str, Any] = {"hour_began_at": self._hour[0], "hour_requests": self._hour[1] + requests}
         if self._is_full:
-            self.checkpoint = walk
+            self.checkpoint, self._moved_at = walk, datetime.now(UTC).isoformat()
             values |= {"run": self.run, "checkpoint": self._stored()}
         leases.update_held(self._progress, self._token, **values)
 
@@ -76,7 +80,7 @@ class Session:
         leases.release(self._progress, self._token, hour_began_at=hour, hour_requests=sent + requests, **values)
 
     def _stored(self) -> dict[str, Any]:
-        return {"walk": self.checkpoint, "tally": self.tally.as_dict()}
+        return {"walk": self.checkpoint, "moved_at": self._moved_at, "tally": self.tally.as_dict()}
 
     def _end_those_killed(self) -> None:
         """Runs of chosen courses that were killed are gone on with by nobody."""
@@ -84,7 +88,13 @@ class Session:
         killed.update(state=CatalogRun.State.STOPPED, ended_at=datetime.now(UTC))
 
     def _unfinished(self) -> CatalogRun | None:
-        return self._progress.run if self._is_full else None
+        if not self._is_full or self._progress.run is None:
+            return None
+        moved_at = self._progress.checkpoint.get("moved_at")
+        if moved_at and datetime.now(UTC) - datetime.fromisoformat(moved_at) > STALE_AFTER:
+            CatalogRun.objects.filter(pk=self._progress.run_id).update(ended_at=datetime.now(UTC))
+            return None
+        return self._progress.run
 
     def _new_run(self, courses: Sequence[str]) -> CatalogRun:
         run = CatalogRun.objects.create(began_at=datetime.now(UTC), courses=list(courses))

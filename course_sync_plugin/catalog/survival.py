@@ -7,7 +7,7 @@ wrote it puts the old values back with the rest. Neither needs the catalog to be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from course_sync_plugin.catalog import course_overviews
@@ -57,8 +57,9 @@ def restore_due() -> int:
         if not rows:
             break
         changed += restore(key for _pk, key, _at in rows)
-        latest = max(at for _pk, _key, at in rows)
-        CatalogRecord.objects.filter(pk__in=[pk for pk, _key, _at in rows], check_at__lte=latest).update(check_at=None)
+        # Below the next microsecond: SQLite compares texts, and "43.000", as it writes them itself, is more than "43".
+        until = max(at for _pk, _key, at in rows) + timedelta(microseconds=1)
+        CatalogRecord.objects.filter(pk__in=[pk for pk, _key, _at in rows], check_at__lt=until).update(check_at=None)
     return changed
 
 

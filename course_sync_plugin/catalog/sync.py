@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import attrs
-
-from course_sync_plugin.catalog.absorb import Absorber, Change
+from course_sync_plugin.catalog.absorb import Absorber
 from course_sync_plugin.catalog.auth import catalog_access
-from course_sync_plugin.catalog.client import CatalogClient, Limits
+from course_sync_plugin.catalog.client import CatalogClient, Limits, TimeIsUp
 from course_sync_plugin.catalog.configuration import is_on, newest_configuration
 from course_sync_plugin.catalog.fields import current_ownership
+from course_sync_plugin.catalog.options import DRY, OFF, Options, Result
 from course_sync_plugin.catalog.paging import Page, Place, first_place, pages
 from course_sync_plugin.catalog.rows import CatalogRow, read_row
 from course_sync_plugin.catalog.session import Session, requests_left
@@ -34,43 +33,6 @@ PASSES = 3
 KEYS = 40
 #: Seconds between two signs of life while a run waits for the catalog.
 _NAP = 10.0
-OFF, DRY = "off", "dry run"
-
-
-@attrs.frozen
-class Options:
-    """What is asked of a run.
-
-    ``courses``: only these. ``page_size``: other than configured. ``seconds``: stop after so many, to be gone on with.
-    ``waited``: seconds of the budget for waiting that were used before. ``on_page`` gets how many runs were read and
-    how many there are; ``on_change`` every column that changes.
-    """
-
-    courses: Sequence[str] = ()
-    page_size: int | None = None
-    dry_run: bool = False
-    seconds: float = float("inf")
-    waited: float = 0
-    on_page: Callable[[int, int | None], None] = lambda read, count: None
-    on_change: Callable[[Change], None] = lambda change: None
-
-
-@attrs.frozen
-class Result:
-    """How a run ended. ``state``: that of its record, or ``off``, or ``dry run``. ``error``: why it stopped, empty
-    where nothing is wrong. ``more``: there is more to read at once. ``waited``: seconds waited for the catalog, those
-    before included. ``missing``: courses asked for that the catalog has not.
-    """
-
-    state: str
-    tally: Tally
-    seconds: float = 0
-    requests: int = 0
-    waited: float = 0
-    error: str = ""
-    more: bool = False
-    resumed: bool = False
-    missing: tuple[str, ...] = ()
 
 
 def update_catalog_data(options: Options) -> Result:
@@ -83,7 +45,7 @@ def update_catalog_data(options: Options) -> Result:
         log.info("course_sync: catalog: switched off, nothing is done")
         return Result(OFF, Tally())
     session = None if options.dry_run else Session(options.courses)
-    log.info("course_sync: catalog: begin%s", " again at the checkpoint" if session and session.resumed else "")
+    log.info("course_sync: catalog: begin")
     result = _Update(options, configuration, session).run()
     log.info(
         "course_sync: catalog: %s %s pages=%s requests=%s seconds=%.1f failures=%s refused=%s %s",
@@ -110,6 +72,8 @@ class _Update:
         self.began = time.monotonic()
         self.client: CatalogClient | None = None
         self.seen: set[str] = set()
+        self.later = 0.0
+        self.resumed = False
 
     def run(self) -> Result:
         error, done = "", False
@@ -117,10 +81,13 @@ class _Update:
             done = self._read()
         except LeaseLost:
             raise
+        except TimeIsUp as later:
+            self.later = later.seconds
         except CourseSyncError as problem:
             error = problem.message
             self.tally.failed(error)
             log.error("course_sync: catalog: %s", error)
+            self._fill_ccx()  # with what was read up to then: an outage may last
         finally:
             self._end(done)
         return self._result(error, done)
@@ -132,10 +99,13 @@ class _Update:
         with self._client() as self.client:
             done = self._read_courses(self.client) if self.options.courses else self._read_all(self.client)
         if done:
-            parents = frozenset(self.options.courses)
-            filled = fill_ccx(self.absorber.ownership, self.options.on_change, self.options.dry_run, parents)
-            self.tally.counts["ccx_filled"] += filled
+            self._fill_ccx()
         return done
+
+    def _fill_ccx(self) -> None:
+        parents = frozenset(self.options.courses)
+        filled = fill_ccx(self.absorber.ownership, self.options.on_change, self.options.dry_run, parents)
+        self.tally.counts["ccx_filled"] += filled
 
     def _client(self) -> CatalogClient:
         configured = self.configuration
@@ -155,18 +125,21 @@ class _Update:
             self.tally.pages += 1
             rows = [row for row in map(read_row, answer["results"]) if row.key in keys]
             self.seen.update(row.key for row in rows)
-            self.absorber.absorb(rows)
+            self._absorb(rows)
             self._save({})
         return True
 
     def _read_all(self, client: CatalogClient) -> bool:
         walk = Walk.left_at(self.session.checkpoint if self.session else {}, client.url, self.page_size)
+        self.resumed = walk.place is not None
         while True:
             if not self._pass(pages(client, walk.place or first_place(self.page_size), walk.count), walk):
                 return False
             unseen = self._unseen(walk)
             if not unseen or walk.passes == PASSES:
                 self.tally.counts["unseen"] = unseen
+                if unseen:
+                    log.warning("course_sync: catalog: %s runs that it counts are not in its list", unseen)
                 return True
             log.info("course_sync: catalog: runs moved while they were read; reading again")
             walk = walk.again()
@@ -191,16 +164,23 @@ class _Update:
 
     def _flush(self, rows: list[CatalogRow], walk: Walk) -> None:
         if rows:
-            if self.session:
-                self.session.keep()  # whoever was overtaken meanwhile has old values, and writes none
-            self.absorber.absorb(rows)
+            self._absorb(rows)
             self._save(walk.as_dict())
 
+    def _absorb(self, rows: list[CatalogRow]) -> None:
+        if self.session:
+            self.session.keep()  # whoever was overtaken meanwhile has old values, and writes none
+        self.absorber.absorb(rows)
+
     def _unseen(self, walk: Walk) -> int:
-        """How many runs slipped past; a dry run keeps no record of those that it saw."""
+        """How many runs slipped past; a dry run keeps no record of those that it saw.
+
+        Empty records of CCX courses that were made meanwhile are no runs that were seen.
+        """
         if not self.session:
             return 0
-        return walk.unseen(CatalogRecord.objects.filter(seen_at__gte=self.session.run.began_at).count())
+        seen = CatalogRecord.objects.filter(seen_at__gte=self.session.run.began_at, run_number__gt=0)
+        return walk.unseen(seen.count())
 
     def _save(self, walk: dict[str, Any]) -> None:
         if self.session and self.client:
@@ -230,8 +210,9 @@ class _Update:
             time.monotonic() - self.began,
             self.client.requests if self.client else 0,
             self.options.waited + (self.client.waited if self.client else 0),
+            self.later,
             error,
             more=not done and not error,
-            resumed=bool(self.session and self.session.resumed),
+            resumed=self.resumed,
             missing=missing,
         )

@@ -6,7 +6,6 @@ That one's function follows redirects, and a 307 or 308 would take the secret to
 from __future__ import annotations
 
 import json
-import re
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -53,4 +52,5 @@ def _error(status: int) -> Exception:
 
 
 def _address(provider: str) -> str:
-    return re.sub(r"(/oauth2)?(/access_token)?/*$", "", provider, count=1) + "/oauth2/access_token"
+    address = provider.rstrip("/")
+    return address if address.endswith("/access_token") else address.removesuffix("/oauth2") + "/oauth2/access_token"

@@ -23,7 +23,6 @@ import attrs
 from course_sync_plugin.testing.server import port_number, port_refusal
 
 RUNS = "/api/v1/course_runs/"
-TOKEN = "/oauth2/access_token"  # noqa: S105  # an address, no token
 #: course-discovery's own page size.
 PAGE_SIZE = 20
 
@@ -146,7 +145,6 @@ class CatalogServer:
 
     def sign_in(self, form: Query) -> Answer:
         """Answer a request for a token."""
-        self.asked.append(Asked(TOKEN, {}, {}))
         if (form.get("client_id"), form.get("client_secret")) != (self.client_id, self.client_secret):
             return _json({"error": "invalid_client"}, 401)
         token = secrets.token_hex(8)
@@ -201,6 +199,7 @@ def _handler_of(server: CatalogServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            server.asked.append(Asked(self.path, {}, {}))
             self._send(server.sign_in(dict(parse_qsl(body.decode()))))
 
         def _send(self, answer: Answer) -> None:

@@ -271,6 +271,21 @@ def test_the_address_of_the_lms_as_edx_rest_api_client_takes_it(catalog, setting
     assert catalog.asked[0].path == "/oauth2/access_token"
 
 
+def test_the_address_of_another_provider_is_taken_as_it_is(catalog, settings):
+    settings.BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL = f"{catalog.root}/sso/access_token"
+    Asking().keys(first_place(20))
+    assert catalog.asked[0].path == "/sso/access_token"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[catalog/api/v1", "discovery.example.com/api/v1", "ftp://discovery.example.com"]
+)
+def test_an_address_that_is_none(catalog, settings, url):
+    settings.COURSE_CATALOG_API_URL = url
+    with pytest.raises(ConfigurationError, match="COURSE_CATALOG_API_URL"):
+        catalog_access((1, 1))
+
+
 @pytest.mark.parametrize(
     "name",
     ["COURSE_CATALOG_API_URL", "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL", "BACKEND_SERVICE_EDX_OAUTH2_KEY",
@@ -349,9 +364,9 @@ def test_told_to_wait_for_nothing_for_ever_it_is_given_up(catalog, said):
 def test_nothing_is_waited_for_beyond_the_time_there_is(catalog):
     catalog.fault = lambda asked: Answer(429, headers={"Retry-After": "30"})
     asking = Asking(ends_at=time.monotonic() + 20)
-    with pytest.raises(RateLimited):
+    with pytest.raises(client.TimeIsUp) as error:
         asking.keys(first_place(20))
-    assert asking.waits == []
+    assert (error.value.seconds, asking.waits) == (30, [])
 
 
 @pytest.mark.parametrize("budget", [60, 7300])

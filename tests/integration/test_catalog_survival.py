@@ -18,6 +18,7 @@ from edx_django_utils.cache import RequestCache
 from opaque_keys.edx.keys import CourseKey
 
 from course_sync_plugin import api, receivers
+from course_sync_plugin.catalog import survival
 from course_sync_plugin.models import CatalogRecord, CatalogSyncConfiguration, DatabaseNow
 from course_sync_plugin.saved_overviews import SavedOverviews
 from course_sync_plugin.settings import common
@@ -127,6 +128,15 @@ def test_what_a_run_wrote_is_looked_at_again_a_minute_later(settings):
     CatalogRecord.objects.update(check_at=DatabaseNow(-1))
     assert api.restore_due_catalog_columns() == 1
     assert url() == URL
+
+
+def test_an_overview_that_is_due_at_a_full_second_is_looked_at_once(filled, monkeypatch):
+    """As SQLite writes the time itself: ``.000`` is more than nothing there."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE course_sync_catalogrecord SET check_at = '2026-01-01 00:00:00.000'")
+    looks = iter([0])
+    monkeypatch.setattr(survival, "restore", lambda keys: next(looks))
+    assert api.restore_due_catalog_columns() == 0
 
 
 def test_switched_off_nothing_comes_back_until_it_is_on_again(filled):
@@ -338,7 +348,14 @@ def test_the_about_page_leads_to_the_marketing_url(filled, client):
 
 @pytest.mark.usefixtures("_redirecting")
 @pytest.mark.parametrize(
-    "target", [None, "https://LMS.example.com/courses/{}/about", "http://testserver/courses/{}/about/"]
+    "target",
+    [
+        None,
+        "https://LMS.example.com/courses/{}/about",
+        "https://lms.example.com:443/courses/{}/about",
+        "http://testserver/courses/{}/about/",
+        "http://testserver:80/courses/{}/about/",
+    ],
 )
 def test_the_about_page_never_leads_to_itself(filled, client, target):
     CourseOverview.objects.update(marketing_url=target.format(KEY) if target else None)
@@ -356,10 +373,20 @@ def test_a_marketing_site_may_have_the_paths_of_the_lms(filled, client):
 @pytest.mark.usefixtures("_redirecting")
 @pytest.mark.parametrize(
     "typed",
-    ["?utm=1", "#x", "about", "www.example.com/x", "javascript:alert(1)", "mailto:a@b.c", "//www.example.com/x"],
+    [
+        "?utm=1",
+        "#x",
+        "about",
+        "www.example.com/x",
+        "javascript:alert(1)",
+        "mailto:a@b.c",
+        "//www.example.com/x",
+        "https://[x]/",
+    ],
 )
 def test_a_sharing_url_that_leads_nowhere_leaves_the_page_alone(filled, client, settings, typed):
     """Authors type it, and nobody checks it."""
+    settings.OPEN_EDX_FILTERS_CONFIG[ABOUT]["fail_silently"] = False
     settings.SOCIAL_SHARING_SETTINGS = {"CUSTOM_COURSE_URLS": True}
     CourseOverview.objects.update(social_sharing_url=typed)
     assert client.get(f"/courses/{KEY}/about").status_code == 200

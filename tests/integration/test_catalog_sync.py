@@ -6,9 +6,11 @@ import json
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
@@ -225,6 +227,20 @@ def test_a_run_that_the_catalog_counts_and_does_not_list_is_not_done(catalog, ca
     with pytest.raises(SystemExit):
         call_command("update_catalog_data")
     assert "1 runs that the catalog counts are not in its list" in capsys.readouterr().out
+    with pytest.raises(CourseSyncError, match="not in its list"):
+        tasks.update_catalog_data()
+
+
+def test_a_ccx_made_meanwhile_is_no_run_that_was_seen(catalog):
+    answer = {"count": 31, "next": None, "results": list(MadeUpRuns(30))}
+    catalog.fault = lambda asked: Answer(body=json.dumps(answer).encode())
+
+    def make_one(read, count):
+        ccx = "ccx-v1:Org+C000001+2026+ccx@1"
+        if CatalogRecord.objects.exists() and not CourseOverview.objects.filter(id=ccx).exists():
+            CourseOverview.objects.create(id=ccx)
+
+    assert api.update_catalog_data(api.CatalogOptions(on_page=make_one)).tally.counts["unseen"] == 1
 
 
 @pytest.mark.parametrize("said", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"])
@@ -371,8 +387,46 @@ def test_smaller_pages_help_where_large_ones_cannot_be_read(catalog):
         Answer(504) if asked.query["page_size"] == "100" and asked.query["page"] == "2" else None
     )
     run("--page-size", "100", expect=1)
-    run("--page-size", "20")
+    assert not run("--page-size", "20")["resumed"]
     assert None not in urls().values()
+
+
+@pytest.mark.parametrize(("hours", "url"), [(11, "c000000"), (13, "renamed")])
+def test_a_page_that_never_comes_does_not_keep_those_before_it_old(catalog, hours, url):
+    catalog.runs = list(MadeUpRuns(60))
+    overviews(made_up_key(0))
+    catalog.fault = lambda asked: Answer(500) if asked.query["page"] == "3" else None
+    run("--page-size", "20", expect=1)
+    catalog.runs[0] = {**catalog.runs[0], "marketing_url": "https://www.example.com/course/renamed"}
+    run("--page-size", "20", expect=1)  # no further than the first: it still stands
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours)):
+        run("--page-size", "20", expect=1)
+    assert urls() == {made_up_key(0): f"https://www.example.com/course/{url}"}
+    assert CatalogRun.objects.filter(ended_at=None).count() == 1
+
+
+def test_what_was_read_before_an_outage_reaches_ccx_too(catalog):
+    ccx = "ccx-v1:Org+C000001+2026+ccx@1"
+    catalog.runs = MadeUpRuns(40)
+    overviews(made_up_key(1), ccx)
+    catalog.fault = lambda asked: Answer(503) if asked.query["page"] == "2" else None
+    assert run("--page-size", "20", expect=1)["counts"]["ccx_filled"] == 1
+    assert urls()[ccx] == "https://www.example.com/course/c000001"
+
+
+def test_links_with_larger_pages_than_were_asked_for_lead_on_all_the_same(catalog, monkeypatch):
+    """A catalog that pages by ``limit`` and ``offset`` alone and answers no less than twenty runs."""
+    runs = list(MadeUpRuns(100))
+
+    def by_offset(asked):
+        at = int(asked.query.get("offset", 0))
+        link = f"{catalog.root}/api/v1/course_runs/?limit=20&offset={at + 20}" if at + 20 < 100 else None
+        return Answer(body=json.dumps({"count": 100, "next": link, "results": runs[at : at + 20]}).encode())
+
+    catalog.fault = by_offset
+    monkeypatch.setattr(sync, "BATCH", 20)
+    options = api.CatalogOptions(page_size=10, seconds=0)
+    assert [api.update_catalog_data(options).more for _ in range(5)] == [True] * 4 + [False]
 
 
 def test_another_catalog_is_read_from_its_beginning(catalog, settings):
@@ -401,6 +455,25 @@ def test_a_run_that_was_overtaken_writes_nothing_old(catalog):
         api.update_catalog_data(api.CatalogOptions(on_page=stall))
     assert urls() == {DEMO: "https://www.example.com/new"}
     assert CatalogRecord.objects.get().values["marketing_url"] == "https://www.example.com/new"
+
+
+def test_a_run_of_chosen_courses_that_was_overtaken_writes_nothing_old(catalog, monkeypatch):
+    catalog.runs = [{"key": DEMO, "marketing_url": "https://www.example.com/old"}]
+    overviews(DEMO)
+    get = catalog_client.CatalogClient.get
+
+    def stall(client, *arguments):
+        monkeypatch.setattr(catalog_client.CatalogClient, "get", get)
+        answer = client.get(*arguments)
+        CatalogProgress.objects.update(lease_until=leases.DatabaseNow(-1))
+        catalog.runs = [{"key": DEMO, "marketing_url": "https://www.example.com/new"}]
+        api.update_catalog_data(api.CatalogOptions())
+        return answer
+
+    monkeypatch.setattr(catalog_client.CatalogClient, "get", stall)
+    with pytest.raises(leases.LeaseLost):
+        api.update_catalog_data(api.CatalogOptions(courses=[DEMO]))
+    assert urls() == {DEMO: "https://www.example.com/new"}
 
 
 def test_only_one_run_at_a_time(catalog):
@@ -564,8 +637,15 @@ def test_what_the_admin_says_holds_from_the_next_run_on(catalog):
     assert (overview.marketing_url, overview.eligible_for_financial_aid) == ("https://www.example.com/mine", True)
     CatalogSyncConfiguration.objects.create(enabled=False)
     catalog.asked.clear()
-    assert run()["state"] == "off"
+    assert run(expect=1)["state"] == "off"
     assert catalog.asked == []
+
+
+def test_switched_off_it_says_so(capsys):
+    CatalogSyncConfiguration.objects.create(enabled=False)
+    with pytest.raises(SystemExit):
+        call_command("update_catalog_data")
+    assert "Nothing was done" in capsys.readouterr().out
 
 
 def test_requests_per_hour_hold_over_runs(catalog):
@@ -637,6 +717,41 @@ def test_a_task_that_finds_another_run_leaves_it_alone(catalog):
     leases.claim(CatalogProgress.objects.all())
     tasks.update_catalog_data()
     assert catalog.asked == []
+
+
+def test_a_run_of_chosen_courses_between_two_tasks_does_not_end_their_run(catalog, monkeypatch):
+    """The second task comes back once: whatever takes longer is another run of everything."""
+    sent = []
+    monkeypatch.setattr(sync, "BATCH", 20)
+    monkeypatch.setattr(tasks, "LONGEST", 0)
+    monkeypatch.setattr(tasks, "_send", lambda task, *arguments, countdown=0: sent.append(arguments))
+    CatalogSyncConfiguration.objects.create(page_size=20)
+    catalog.runs = MadeUpRuns(40)
+    tasks.update_catalog_data()
+    token = leases.claim(CatalogProgress.objects.all())
+    tasks.update_catalog_data(*sent.pop())
+    leases.release(CatalogProgress.objects.get(), token)
+    tasks.update_catalog_data(*sent[-1])
+    assert CatalogRun.objects.get().state == "completed"
+    leases.claim(CatalogProgress.objects.all())
+    tasks.update_catalog_data(*sent.pop())
+    assert sent == []
+
+
+@pytest.mark.parametrize("answer", [Answer(502), Answer(429, headers={"Retry-After": "25"})])
+def test_what_cannot_be_waited_for_in_a_task_is_waited_for_between_two(catalog, monkeypatch, answer):
+    sent, faults = [], [answer]
+    monkeypatch.setattr(catalog_client, "RETRIES", (1.0, 1.0))
+    monkeypatch.setattr(tasks, "LONGEST", 0.5)
+    monkeypatch.setattr(tasks, "_send", lambda task, *arguments, countdown=0: sent.append((arguments, countdown)))
+    catalog.runs = MadeUpRuns(3)
+    overviews(made_up_key(0))
+    catalog.fault = lambda asked: faults.pop() if faults else None
+    tasks.update_catalog_data()
+    seconds = 25 if answer.status == 429 else 1
+    assert sent == [((seconds,), seconds)]
+    tasks.update_catalog_data(*sent[0][0])
+    assert urls() == {made_up_key(0): "https://www.example.com/course/c000000"}
 
 
 def test_the_task_does_what_the_command_does(catalog):

@@ -119,7 +119,7 @@ def _update(options: dict[str, Any], out: Output) -> int:
     _tell(result, out)
     value = {**result.tally.as_dict(), **attrs.asdict(result, filter=attrs.filters.exclude("tally"))}
     out.value(value | ({"changes": [attrs.asdict(change) for change in changes]} if options["dry_run"] else {}))
-    return FAILED if result.error or result.missing or result.tally.counts["unseen"] else DONE
+    return FAILED if result.incomplete or result.missing or result.state == api.CATALOG_OFF else DONE
 
 
 def _advance(bar: Any, read: int, count: int | None) -> None:
@@ -128,6 +128,11 @@ def _advance(bar: Any, read: int, count: int | None) -> None:
 
 
 def _tell(result: api.CatalogResult, out: Output) -> None:
+    if result.state == api.CATALOG_OFF:
+        out.line(
+            _("Nothing was done: switched off in Catalog configurations, or all is stopped (course_sync.stopped).")
+        )
+        return
     counts = {name: number for name, number in result.tally.as_dict()["counts"].items() if number}
     if result.resumed:
         out.line(_("Went on where the run before had stopped."))
