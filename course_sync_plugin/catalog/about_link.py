@@ -12,7 +12,7 @@ from openedx_filters.learning.filters import CourseAboutPageURLRequested, Course
 
 from course_sync_plugin.catalog import course_overviews, host
 from course_sync_plugin.catalog.configuration import cached_configuration
-from course_sync_plugin.catalog.values import read_url
+from course_sync_plugin.catalog.values import valid_url
 
 
 def about_page_url(course_overview: Any) -> str:
@@ -49,17 +49,10 @@ class RedirectAboutPage(PipelineStep):
         key = getattr(context.get("course"), "id", None)
         overview = course_overviews.find(key) if key else None
         url = about_page_url(overview) if overview else ""
-        if _is_link(url) and not _is_about_page(url, key):
+        # Authors type sharing URLs, and nobody checks them.
+        if valid_url(url) and not _is_about_page(url, key):
             raise CourseAboutRenderStarted.RedirectToPage("The course has a page of its own.", redirect_to=url)
         return {"context": context, "template_name": template_name}
-
-
-def _is_link(url: str) -> bool:
-    """Tell whether a browser can be sent there: authors type sharing URLs, and nobody checks them."""
-    try:
-        return bool(read_url(url))
-    except ValueError:
-        return False
 
 
 def _is_about_page(url: str, key: Any) -> bool:

@@ -12,7 +12,7 @@ from edx_rest_api_client.auth import SuppliedJwtAuth
 
 from course_sync_plugin.catalog import host
 from course_sync_plugin.catalog.token import new_token
-from course_sync_plugin.catalog.values import read_url
+from course_sync_plugin.catalog.values import valid_url
 from course_sync_plugin.exceptions import ConfigurationError
 
 #: Seconds after which the platform's JWT is made anew: one from Studio lives 300 seconds, one from the LMS an hour.
@@ -88,10 +88,7 @@ def _of_client(timeout: tuple[float, float]) -> Access:
 
 
 def _checked(url: str) -> str:
-    try:
-        checked = read_url(url)
-    except ValueError:
-        checked = None
+    checked = valid_url(url)
     if not checked:
         raise ConfigurationError(
             "COURSE_CATALOG_API_URL is not set or no address; it looks like https://discovery.example.com/api/v1"

@@ -24,7 +24,7 @@ LEAST_WAIT = 1.0
 SECONDS_OF_AN_HOUR = 3600.0
 
 
-@attrs.define
+@attrs.frozen
 class Limits:
     """What a run may take.
 

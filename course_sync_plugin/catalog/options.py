@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import attrs
+from django.utils.translation import gettext as _
 
 from course_sync_plugin.catalog.absorb import Change
 from course_sync_plugin.catalog.tally import Tally
@@ -53,5 +54,10 @@ class Result:
     @property
     def incomplete(self) -> str:
         """Why not everything was read; empty where it was, or where another run is to go on."""
+        return self.error or self.unlisted
+
+    @property
+    def unlisted(self) -> str:
+        """That the list of the catalog lacks runs which it counts; empty where it does not."""
         unseen = self.tally.counts["unseen"]
-        return self.error or (f"{unseen} runs that the catalog counts are not in its list" if unseen else "")
+        return _("{n} runs that the catalog counts are not in its list").format(n=unseen) if unseen else ""

@@ -32,6 +32,14 @@ def read_url(raw: Any) -> str | None:
     return _checked(url)
 
 
+def valid_url(raw: Any) -> str | None:
+    """Return what :func:`read_url` does, and None too for what is no such URL."""
+    try:
+        return read_url(raw)
+    except ValueError:
+        return None
+
+
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)

@@ -15,7 +15,7 @@ from course_sync_plugin import leases, toggles
 from course_sync_plugin.data import Answer
 from course_sync_plugin.exceptions import CourseSyncError, TransientError
 from course_sync_plugin.lanes.claim import claim_lane, may_go_on, sleep
-from course_sync_plugin.lanes.envelopes import as_message, context_of, make_envelope
+from course_sync_plugin.lanes.envelopes import as_message, make_envelope
 from course_sync_plugin.lanes.opened import opened_target
 from course_sync_plugin.lanes.planning import plan_baseline, plan_repairs
 from course_sync_plugin.lanes.problems import Blocked, open_problems, to_retry
@@ -23,7 +23,7 @@ from course_sync_plugin.lanes.settle import change, settle
 from course_sync_plugin.lanes.slices import Reader
 from course_sync_plugin.lanes.verdict import Verdict, judge
 from course_sync_plugin.lanes.wake import nudge
-from course_sync_plugin.models import Course, DatabaseNow, Envelope, Lane
+from course_sync_plugin.models import Course, CourseContext, DatabaseNow, Envelope, Lane
 from course_sync_plugin.targets.base import Target
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class LaneTurn:
             change(self.lane, nudged=False)
             self.lane.refresh_from_db(fields=["end"])
             self.blocked.reload(self.lane)
-            self.context = context_of(self.lane)
+            self.context = CourseContext.of(self.lane.target_id, self.lane.course.key)
             envelope = Envelope.objects.filter(lane=self.lane).first()
         if envelope or self._missing_context():
             return envelope

@@ -13,7 +13,7 @@ from django.conf import settings
 from course_sync_plugin.data import SCHEMA_VERSION, Message, utc_text
 from course_sync_plugin.lanes.problems import Blocked
 from course_sync_plugin.lanes.slices import Reader, Slice, next_slice, visible
-from course_sync_plugin.models import CourseContext, Envelope, JournalOperation, Lane, Run, RunKind, digest_of
+from course_sync_plugin.models import Envelope, JournalOperation, Lane, Run, RunKind
 
 MESSAGE_TYPE = "course_sync.operations"
 
@@ -44,12 +44,6 @@ def make_envelope(lane: Lane, reader: Reader, blocked: Blocked, context: Mapping
 def as_message(envelope: Envelope, course_id: str) -> Message:
     """Return what a target is handed."""
     return Message(envelope.message_id, bytes(envelope.body), course_id, tuple(envelope.operation_ids))
-
-
-def context_of(lane: Lane) -> Mapping[str, Any]:
-    """Return what the target must know of the course."""
-    row = CourseContext.objects.filter(target=lane.target_id, key_digest=digest_of(lane.course.key)).first()
-    return row.values if row else {}
 
 
 def _may_end(lane: Lane, part: Slice) -> bool:

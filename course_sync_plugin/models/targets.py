@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.validators import validate_slug
@@ -9,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from course_sync_plugin.data import LONGEST_KEY
-from course_sync_plugin.models.courses import SHA256_LENGTH, Course
+from course_sync_plugin.models.courses import SHA256_LENGTH, Course, digest_of
 from course_sync_plugin.models.text import ForeignText
 
 
@@ -86,3 +87,9 @@ class CourseContext(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target} {self.course_key}"
+
+    @classmethod
+    def of(cls, target_id: int, course_key: str) -> Mapping[str, str]:
+        """Return what is set for a course at a target."""
+        row = cls.objects.filter(target=target_id, key_digest=digest_of(course_key)).first()
+        return row.values if row else {}

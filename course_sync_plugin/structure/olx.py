@@ -43,7 +43,7 @@ def read_files(
 ) -> Structure:
     """Return the structure of an export that is open (:func:`~course_sync_plugin.structure.archive.open_export`)."""
     root = _root(files)
-    course_id = _course_key(course_id or _require_own_id(files))
+    course_id = _course_key(course_id or _require_own_id(root))
     warnings: list[str] = []
     policy = read_policy(files, root.get("url_name", root.get("slug", "")), warnings)
     blocks = BlockReader(files, course_id, policy, warnings).read(root, _ROOT_FILE)
@@ -53,9 +53,7 @@ def read_files(
 
 def own_course_id(files: Mapping[str, bytes]) -> str:
     """Return the key that an open export gives its course, unchecked; empty where it gives none."""
-    root = _root(files)
-    org, course, run = (root.get(name) for name in ("org", "course", "url_name"))
-    return f"course-v1:{org}+{course}+{run}" if org and course and run else ""
+    return _own_id(_root(files))
 
 
 def _root(files: Mapping[str, bytes]) -> etree._Element:
@@ -65,8 +63,13 @@ def _root(files: Mapping[str, bytes]) -> etree._Element:
     return root
 
 
-def _require_own_id(files: Mapping[str, bytes]) -> str:
-    own_id = own_course_id(files)
+def _own_id(root: etree._Element) -> str:
+    org, course, run = (root.get(name) for name in ("org", "course", "url_name"))
+    return f"course-v1:{org}+{course}+{run}" if org and course and run else ""
+
+
+def _require_own_id(root: etree._Element) -> str:
+    own_id = _own_id(root)
     if not own_id:
         raise InvalidCourse(f"{_ROOT_FILE} does not name org, course and url_name of the course; give its key.")
     return own_id

@@ -28,8 +28,7 @@ class Context:
 def get_context(course: str, name: str) -> Context:
     """Return what is set. Raises ConfigurationError for what is no course key, UnknownName for the target."""
     key, target = parse_course_id(course), get_target(name)
-    row = CourseContext.objects.filter(target=target, key_digest=digest_of(key)).first()
-    values = row.values if row else {}
+    values = CourseContext.of(target.pk, key)
     return Context(values, (*_unknown(key), *_not_required(target, values)))
 
 

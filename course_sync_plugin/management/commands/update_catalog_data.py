@@ -149,8 +149,8 @@ def _tell(result: api.CatalogResult, out: Output) -> None:
             out.line(f"  {title} {number}: {reason}")
     for failure in (text for text in result.tally.failures if text != result.error):
         out.line(_("  failure: {text}").format(text=failure))
-    if result.tally.counts["unseen"]:
-        out.line(_("  {n} runs that the catalog counts are not in its list").format(n=result.tally.counts["unseen"]))
+    if result.unlisted:
+        out.line(f"  {result.unlisted}")
     for course in result.missing:
         out.line(_("  the catalog has no {course}").format(course=course))
     if result.error:
