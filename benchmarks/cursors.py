@@ -52,7 +52,9 @@ def build(operations: int) -> None:
 
     host.record(structure_of(plain_course(2)))
     course = Course.objects.get(key=COURSE_ID)
-    course.runs.all().delete()
+    for run in course.runs.all():
+        run.operations.all().delete()
+        run.delete()
     total = operations + RUN * ENVELOPES
     with connection.cursor() as cursor:
         for statement in _statements(course.pk, total, connection.vendor, connection.ops.quote_name):

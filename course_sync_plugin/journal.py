@@ -39,6 +39,7 @@ def append(
     run = Run.objects.create(
         course=course,
         lane=lane,
+        target_name=lane and lane.target.name,
         kind=kind,
         published_version=course.published_version,
         began_at=DatabaseNow(-seconds),

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, F, IntegerField, Model, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, IntegerField, Model, Q, QuerySet, Value, When
 
 from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.models import DatabaseNow
@@ -21,14 +21,15 @@ def free() -> Q:
     return Q(lease_token="") | Q(lease_until__lt=DatabaseNow())
 
 
-def claim(rows: QuerySet[Any], *, count_lost_as_attempt: bool = False) -> str | None:
+def claim(rows: QuerySet[Any], *, count_lost_where: Q | Exists | None = None) -> str | None:
     """Take the lease of the one row in ``rows`` if it is free; return the token, or None.
 
-    ``count_lost_as_attempt``: a lease that ran out in somebody's hands counts as one attempt of that row.
+    ``count_lost_where``: a lease that ran out while a worker held it counts as one attempt of a row of which this
+    holds.
     """
     token = uuid.uuid4().hex
     # MySQL assigns from left to right, so the old token has to be looked at before it is replaced.
-    attempts = {"attempts": F("attempts") + _was_lost()} if count_lost_as_attempt else {}
+    attempts = {"attempts": F("attempts") + _was_lost(count_lost_where)} if count_lost_where else {}
     taken = rows.filter(free()).update(**attempts, lease_token=token, **_until())
     return token if taken else None
 
@@ -43,9 +44,11 @@ def release(row: Model, token: str, **values: Any) -> None:
     _change(row, token, lease_token="", lease_until=None, **values)
 
 
-def _was_lost() -> Case:
-    """One where somebody held the lease until it ran out, else zero."""
-    return Case(When(lease_token="", then=Value(0)), default=Value(1), output_field=IntegerField())
+def _was_lost(where: Q | Exists) -> Case:
+    """One where a worker held the lease until it ran out and ``where`` holds, else zero."""
+    return Case(
+        When(lease_token="", then=Value(0)), When(where, then=Value(1)), default=Value(0), output_field=IntegerField()
+    )
 
 
 def _change(row: Model, token: str, **values: Any) -> None:

@@ -156,7 +156,7 @@ class CourseSync:
 
     def _read_and_record(self) -> SyncResult:
         self._make_row()
-        seen = Course.objects.filter(pk=self.course.pk, published_version=self.course.published_version)
+        seen = Course.objects.filter(pk=self.course.pk, structure_digest=self.course.structure_digest)
         self.token = leases.claim(seen) or ""
         if not self.token:
             return SyncResult(self.course_key, Outcome.BUSY)

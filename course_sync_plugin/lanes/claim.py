@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Window
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from course_sync_plugin import leases
-from course_sync_plugin.models import DatabaseNow, Lane, Target
+from course_sync_plugin.models import DatabaseNow, Envelope, Lane, Target
 
 
 def claimable() -> QuerySet[Lane]:
@@ -36,13 +36,13 @@ def claim_lane(lane_id: int) -> Lane | None:
     """Take a due lane; None where it is not due any more or somebody else was faster.
 
     The UPDATE alone is what makes it right, on every database. A lane taken over from a worker that died has one
-    attempt less before it.
+    attempt less before it, if an envelope is open: only then can the worker have died of what it sent.
     """
     # No bare ``due_at``: MariaDB would go through its index and lock the entry before the row, where whoever falls
     # asleep locks the row first and then the entry. That is a deadlock.
     due_at = Coalesce("due_at", DatabaseNow(1))
     due = Lane.objects.alias(due=due_at).filter(_may_be_worked_on(), pk=lane_id, due__lte=DatabaseNow())
-    token = leases.claim(due, count_lost_as_attempt=True)
+    token = leases.claim(due, count_lost_where=Exists(Envelope.objects.filter(lane=OuterRef("pk"))))
     if token is None:
         return None
     return Lane.objects.select_related("target", "course").get(pk=lane_id, lease_token=token)
@@ -58,11 +58,11 @@ def sleep(lane: Lane, **values: Any) -> bool:
     """Give back a lane that has nothing to do; False where something has come up since it was read.
 
     The condition is on the lane's own row, where the recorder writes the new end and operators leave their nudge: no
-    database can miss it. ``values`` are written with it. What it said of an attempt is over: what was
-    refused for good stands with the problems.
+    database can miss it. ``values`` are written with it. Attempts and the error of the last one are forgotten, since
+    no envelope is open; what was refused stands with the problems.
     """
     idle = Lane.objects.filter(pk=lane.pk, lease_token=lane.lease_token, end=lane.end, nudged=False)
-    return bool(idle.update(lease_token="", lease_until=None, due_at=None, last_error="", **values))
+    return bool(idle.update(lease_token="", lease_until=None, due_at=None, attempts=0, last_error="", **values))
 
 
 def _may_be_worked_on() -> Q:

@@ -14,11 +14,12 @@ from django.db import transaction
 from course_sync_plugin import leases, toggles
 from course_sync_plugin.data import Answer
 from course_sync_plugin.exceptions import CourseSyncError, TransientError
+from course_sync_plugin.lanes.blocked import Blocked
 from course_sync_plugin.lanes.claim import claim_lane, may_go_on, sleep
 from course_sync_plugin.lanes.envelopes import as_message, make_envelope
 from course_sync_plugin.lanes.opened import opened_target
 from course_sync_plugin.lanes.planning import plan_baseline, plan_repairs
-from course_sync_plugin.lanes.problems import Blocked, open_problems, to_retry
+from course_sync_plugin.lanes.problems import open_problems, reload, to_retry
 from course_sync_plugin.lanes.settle import change, settle
 from course_sync_plugin.lanes.slices import Reader
 from course_sync_plugin.lanes.verdict import Verdict, judge
@@ -133,7 +134,7 @@ class LaneTurn:
         with transaction.atomic():
             change(self.lane, nudged=False)
             self.lane.refresh_from_db(fields=["end"])
-            self.blocked.reload(self.lane)
+            reload(self.blocked, self.lane)
             self.context = CourseContext.of(self.lane.target_id, self.lane.course.key)
             envelope = Envelope.objects.filter(lane=self.lane).first()
         if envelope or self._missing_context():
@@ -143,7 +144,7 @@ class LaneTurn:
         envelope = self._next()
         while envelope is None and self._has_to_retry():
             plan_repairs(self.lane)
-            self.blocked.reload(self.lane)
+            reload(self.blocked, self.lane)
             envelope = self._next()
         return envelope
 

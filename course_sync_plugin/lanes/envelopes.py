@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from course_sync_plugin.data import SCHEMA_VERSION, Message, utc_text
-from course_sync_plugin.lanes.problems import Blocked
+from course_sync_plugin.lanes.blocked import Blocked
 from course_sync_plugin.lanes.slices import Reader, Slice, next_slice, visible
 from course_sync_plugin.models import Envelope, JournalOperation, Lane, Run, RunKind
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from course_sync_plugin import leases
-from course_sync_plugin.lanes.problems import Blocked, write_answer
+from course_sync_plugin.lanes.blocked import Blocked
+from course_sync_plugin.lanes.problems import write_answer
 from course_sync_plugin.lanes.verdict import Verdict
 from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Target
 

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db.models import Q
 
 from course_sync_plugin.data import Operation
-from course_sync_plugin.lanes.problems import Blocked, park, settle_all
+from course_sync_plugin.lanes.blocked import Blocked
+from course_sync_plugin.lanes.problems import close_all, park
 from course_sync_plugin.lanes.settle import change
 from course_sync_plugin.models import JournalOperation, Lane, Run, RunKind
 
@@ -153,7 +154,7 @@ def _is_unwanted(lane: Lane, run: Run) -> bool:
 
 def _pass_by(lane: Lane, run: Run, blocked: Blocked) -> None:
     """Leave a deletion out. If the course comes back, the lane begins anew: with all of it, nothing answered yet."""
-    settle_all(lane, blocked)
+    close_all(lane, blocked)
     last = run.operations.order_by("-position").values_list("position", flat=True)[0]
     change(lane, cursor=last, closing=False, answered_sequence=0)
 

@@ -1,6 +1,8 @@
-"""The journal: every operation of every course, per course in one unbroken order."""
+"""The journal: every operation of every course, per course in one unbroken order. Its rows are never deleted."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -25,15 +27,27 @@ class RunKind(models.TextChoices):
         return "snapshot" if self in (RunKind.INITIAL, RunKind.SNAPSHOT) else "changes"
 
 
+def _lane(**options: Any) -> models.ForeignKey:
+    """Return the column of the lane that a row is for alone. The row stays when the lane is removed with its target.
+
+    There is no constraint behind it: a removed lane's id is never given to another lane, and NULL would make the row
+    visible to every lane.
+    """
+    return models.ForeignKey(Lane, null=True, db_constraint=False, on_delete=models.DO_NOTHING, **options)
+
+
 class Run(models.Model):
     """One sync of one course that found something.
+
+    ``target_name``: the name that the target of ``lane`` had when the run was written.
 
     .. no_pii:
     """
 
     id = models.BigAutoField(primary_key=True)
-    course = models.ForeignKey(Course, related_name="runs", on_delete=models.CASCADE)
-    lane = models.ForeignKey(Lane, null=True, related_name="runs", on_delete=models.CASCADE)
+    course = models.ForeignKey(Course, related_name="runs", on_delete=models.PROTECT)
+    lane = _lane(related_name="runs")
+    target_name = models.CharField(max_length=64, null=True)
     kind = models.CharField(max_length=16, choices=RunKind.choices)
     published_version = models.CharField(max_length=64, default="", blank=True)
     began_at = models.DateTimeField()
@@ -56,10 +70,10 @@ class JournalOperation(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    course = models.ForeignKey(Course, related_name="+", on_delete=models.CASCADE, db_index=False)
+    course = models.ForeignKey(Course, related_name="+", on_delete=models.PROTECT, db_index=False)
     position = models.BigIntegerField()
-    run = models.ForeignKey(Run, related_name="operations", on_delete=models.CASCADE)
-    lane = models.ForeignKey(Lane, null=True, related_name="+", on_delete=models.CASCADE, db_index=False)
+    run = models.ForeignKey(Run, related_name="operations", on_delete=models.PROTECT)
+    lane = _lane(related_name="+", db_index=False)
     operation_id = models.UUIDField(unique=True)
     operation = models.CharField(max_length=8)
     entity_type = models.CharField(max_length=64)

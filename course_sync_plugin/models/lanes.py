@@ -102,7 +102,7 @@ class Problem(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     lane = models.ForeignKey(Lane, related_name="problems", on_delete=models.CASCADE)
-    operation = models.ForeignKey("course_sync_plugin.JournalOperation", related_name="+", on_delete=models.CASCADE)
+    operation = models.ForeignKey("course_sync_plugin.JournalOperation", related_name="+", on_delete=models.PROTECT)
     behind = models.ForeignKey("self", null=True, related_name="parked", on_delete=models.CASCADE)
     state = models.CharField(max_length=16, choices=ProblemState.choices)
     reason = ForeignText(default="", blank=True)

@@ -102,7 +102,9 @@ def set_url(name: str, url: str) -> Resumed:
 
 
 def remove_target(name: str) -> None:
-    """Remove a target with its lanes, problems and context. The journal stays.
+    """Remove a target with its lanes, problems and context.
+
+    The journal stays as it is. The runs that were for one of its lanes alone keep the target's name.
 
     Workers lock a lane before anything that belongs to it. So does this, and takes the lanes out of their hands.
     """
@@ -152,10 +154,13 @@ def test_target(name: str) -> TestReport:
 
 def get_target(name: str) -> Target:
     """Return a target. Raises UnknownName with the name that was probably meant, or the names there are."""
-    target = Target.objects.filter(name=name).prefetch_related("subscriptions").first()
-    if target is None:
+    # MariaDB and MySQL compare without regard to case, so the query only narrows down.
+    found = [
+        target for target in Target.objects.filter(name=name).prefetch_related("subscriptions") if target.name == name
+    ]
+    if not found:
         raise UnknownName(_("There is no target '{name}'.").format(name=name) + _hint(name))
-    return target
+    return found[0]
 
 
 def _hint(name: str) -> str:
@@ -185,9 +190,10 @@ def _check_name(name: str) -> None:
         raise ConfigurationError(
             _("'{name}' cannot be a target's name: up to 64 letters, digits, - and _.").format(name=name)
         ) from None
-    if Target.objects.filter(name=name).exists():
+    there = Target.objects.filter(name__iexact=name).first()  # MariaDB and MySQL keep no two that differ in case only
+    if there:
         raise ConfigurationError(
-            _("There is a target '{name}' already; remove it first, or take another name.").format(name=name)
+            _("There is a target '{name}' already; remove it first, or take another name.").format(name=there.name)
         )
 
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from waffle.testutils import override_switch
 
 from course_sync_plugin import api, toggles
-from course_sync_plugin.models import Course, Lane, Run, Target
+from course_sync_plugin.models import Course, JournalOperation, Lane, Run, Target
 
 from .courses import a_course, recorded
 
@@ -108,6 +108,7 @@ def test_while_everything_is_stopped(published, capsys):
 
 def test_a_course_in_other_hands_is_told(published, capsys):
     api.sync_course(RUNS[0])
+    JournalOperation.objects.all().delete()
     Run.objects.all().delete()
     Course.objects.update(
         last_position=0, published_version="", structure_digest="",

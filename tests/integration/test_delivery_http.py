@@ -10,14 +10,26 @@ from pathlib import Path
 import jsonschema
 import pytest
 import time_machine
-from django.db.models import F
+from django.db.models import F, ProtectedError
 
 from course_sync_plugin import api, toggles
-from course_sync_plugin.exceptions import PermanentError
-from course_sync_plugin.lanes.claim import due_lane_ids
+from course_sync_plugin.data import Structure
+from course_sync_plugin.exceptions import ConfigurationError, PermanentError, UnknownName
+from course_sync_plugin.lanes.claim import claim_lane, due_lane_ids
 from course_sync_plugin.lanes.deliver import deliver_lane
-from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Problem, RunKind, Target
+from course_sync_plugin.models import (
+    Course,
+    DatabaseNow,
+    Envelope,
+    JournalOperation,
+    Lane,
+    Problem,
+    Run,
+    RunKind,
+    Target,
+)
 from course_sync_plugin.secrets import encrypt
+from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.signing import generate_secret
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Drip, Drop, Fail, Hold, Refuse, poison
@@ -479,8 +491,10 @@ def test_a_lane_in_other_hands_is_not_taken(shelf, receiver, course):
 
 def test_a_lost_lease_counts_as_an_attempt(shelf, receiver, course):
     publish(shelf, "2", titles=renamed("unit-0-1"))
-    Lane.objects.update(lease_token="dead", lease_until=DatabaseNow(-1), attempts=F("attempts") + 8)
     receiver.faults.append(Refuse(500, times=None))
+    api.deliver_until_empty()
+    die_holding_the_lease(the_lane())
+    Lane.objects.update(attempts=F("attempts") + 7)
     api.deliver_until_empty()
     assert (the_lane().attempts, the_lane().failing) == (10, True)
 
@@ -613,3 +627,139 @@ def test_lanes_of_every_target_are_among_the_first(shelf, receiver, course):
     api.add_target("other", url=receiver.url, courses=[COURSE])
     first_two = {Lane.objects.get(pk=lane_id).target.name for lane_id in api.due_lane_ids(2)}
     assert first_two == {"crm", "other"}
+
+
+class TestWhatIsRefusedAndThenDeleted:
+    """A receiver that refuses a course which is then deleted leaves as many problems as the course has entities."""
+
+    def delete_refused(self, shelf, receiver, settings, units: int) -> int:
+        """Have the updates of so many units refused, delete the units; return how many queries the delivery takes."""
+        settings.COURSE_SYNC_MASS_DELETE_PERCENT = 100
+        names = [f"unit-0-{number}" for number in range(units)]
+        publish(shelf, f"{units}", sections=1, units=units)
+        api.deliver_until_empty()
+        receiver.faults.append(Refuse(400, times=None))
+        publish(shelf, f"{units}, refused", sections=1, units=units, titles=renamed(*names))
+        api.deliver_until_empty()
+        receiver.faults.clear()
+        assert len(states()) == units
+        new = publish(shelf, f"{units}, deleted", sections=1, units=0)
+        with own_queries() as queries:
+            api.deliver_until_empty()
+        assert states() == []
+        assert receiver.difference(new) == []
+        return len(queries)
+
+    def test_the_queries_do_not_grow_with_the_problems(self, shelf, receiver, course, settings):
+        assert self.delete_refused(shelf, receiver, settings, 40) == self.delete_refused(shelf, receiver, settings, 4)
+
+
+def die_holding_the_lease(lane: Lane) -> None:
+    """Leave the lane as a worker does that was killed after its last envelope was settled."""
+    Lane.objects.filter(pk=lane.pk).update(lease_token="dead", lease_until=DatabaseNow(-1), due_at=DatabaseNow())
+
+
+class TestAWorkerThatDies:
+    def test_a_lane_with_nothing_to_send_loses_no_attempt(self, shelf, receiver, course):
+        """However often: otherwise it would say ``retrying`` for ever, and fail after some deaths."""
+        for _ in range(12):
+            die_holding_the_lease(the_lane())
+            lane = api.due_lane_ids()[0]
+            assert claim_lane(lane).attempts == 0
+        die_holding_the_lease(the_lane())
+        api.deliver_until_empty()
+        lane = the_lane()
+        assert (lane.attempts, lane.failing, lane.due_at, lane.lease_token) == (0, False, None, "")
+        assert api.status()["targets"][0]["state"] == "in step"
+        assert receiver.requests == []
+
+    def test_a_lane_with_an_open_envelope_loses_one(self, shelf, receiver, course):
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        receiver.faults.append(Refuse(503))
+        api.deliver_until_empty()
+        assert the_lane().attempts == 1
+        die_holding_the_lease(the_lane())
+        assert claim_lane(the_lane().pk).attempts == 2
+
+    def test_falling_asleep_forgets_attempts(self, shelf, receiver, course):
+        """Those that a worker of an older release counted."""
+        Lane.objects.update(attempts=3, due_at=DatabaseNow())
+        api.deliver_until_empty()
+        assert (the_lane().attempts, the_lane().due_at) == (0, None)
+
+
+class TestTheJournalAfterRemoveTarget:
+    def test_no_row_of_it_goes(self, shelf, receiver, course):
+        """A snapshot and a repair stand in the journal for one lane alone."""
+        receiver.faults.append(poison(block("vertical", "unit-0-1")))
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        receiver.faults.clear()
+        api.retry("crm")
+        api.deliver_until_empty()
+        api.add_target("other", url=receiver.url, secret=receiver.secret)
+        api.deliver_until_empty()
+        before = list(JournalOperation.objects.order_by("position").values())
+        assert {row["lane_id"] for row in before} >= {None, the_lane().pk}
+        api.remove_target("crm")
+        assert list(JournalOperation.objects.order_by("position").values()) == before
+        assert [row["position"] for row in before] == list(range(1, len(before) + 1))
+        assert set(Run.objects.exclude(lane=None).values_list("kind", "target_name")) >= {(RunKind.REPAIR, "crm")}
+        assert not Problem.objects.exists()
+
+    def test_one_that_is_added_again_begins_anew(self, shelf, receiver, course):
+        """It sees nothing of what was there for the lane that was removed."""
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        api.remove_target("crm")
+        api.add_target("crm", url=receiver.url, secret=receiver.secret)
+        api.deliver_until_empty()
+        (snapshot,) = Run.objects.filter(kind=RunKind.SNAPSHOT)
+        api.remove_target("crm")
+        receiver.requests.clear()
+        api.add_target("crm", url=receiver.url, secret=receiver.secret)
+        new = publish(shelf, "3", titles=renamed("unit-0-2"))
+        api.deliver_until_empty()
+        sent = {one["id"] for request in receiver.requests for one in json.loads(request.body)["data"]["operations"]}
+        assert not sent & {str(row.operation_id) for row in snapshot.operations.all()}
+        assert receiver.difference(new) == []
+
+    def test_what_it_stands_on_cannot_be_deleted(self, shelf, receiver, course):
+        for row in (Course.objects.get(), Run.objects.get()):
+            with pytest.raises(ProtectedError):
+                row.delete()
+
+
+def test_a_target_is_found_by_its_exact_name(receiver):
+    with pytest.raises(UnknownName):
+        api.pause("CRM")
+    with pytest.raises(ConfigurationError, match="There is a target 'crm' already"):
+        api.add_target("CRM", url=receiver.url)
+
+
+def test_a_deletion_closes_no_problem_of_an_id_that_differs_in_case_only(shelf, receiver, course):
+    """MariaDB and MySQL take ``ABC`` for ``abc``, where they compare."""
+    small, large = block("vertical", "abc"), block("vertical", "ABC")
+    section, subsection = block("chapter", "section"), block("sequential", "subsection")
+
+    def with_units(version: str, units: dict[str, str]) -> Structure:
+        blocks = {unit: RawBlock(unit, "vertical", {"display_name": title}) for unit, title in units.items()}
+        blocks[subsection] = RawBlock(subsection, "sequential", {}, tuple(units))
+        blocks[section] = RawBlock(section, "chapter", {}, (subsection,))
+        blocks[COURSE] = RawBlock(COURSE, "course", {}, (section,))
+        structure = shelf.publish(StructureBuilder(COURSE, version, blocks).build())
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+        return structure
+
+    with_units("2", {small: "old", large: "old"})
+    receiver.faults.extend([poison(small), poison(large)])
+    with_units("3", {small: "new", large: "new"})
+    receiver.faults.clear()
+    assert states() == [("failed", "abc"), ("failed", "ABC")]
+    new = with_units("4", {small: "new"})
+    assert states() == [("failed", "abc")]
+    assert json.loads(receiver.requests[-1].body)["data"]["end_of_run"] is False
+    api.retry("crm")
+    api.deliver_until_empty()
+    assert receiver.difference(new) == []

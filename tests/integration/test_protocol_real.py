@@ -14,7 +14,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from course_sync_plugin.data import Answer, Message
 from course_sync_plugin.models import Course as CourseRow
-from course_sync_plugin.models import Marker, Target
+from course_sync_plugin.models import JournalOperation, Marker, Run, Target
 from course_sync_plugin.targets.registry import targets
 from tests.unit.protocol_machine import ProtocolMachine, chance, edit, which_lane
 
@@ -36,7 +36,7 @@ class RealMachine(ProtocolMachine):
 
     def __init__(self) -> None:
         SHELF.__init__()
-        for model in (Target, CourseRow, Marker):
+        for model in (Target, JournalOperation, Run, CourseRow, Marker):
             model.objects.all().delete()
         super().__init__()
 

@@ -14,7 +14,8 @@ import attrs
 from course_sync_plugin.data import Answer, Operation, Structure
 from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.exceptions import CourseSyncError
-from course_sync_plugin.lanes.problems import Blocked, to_retry
+from course_sync_plugin.lanes.blocked import Blocked
+from course_sync_plugin.lanes.problems import to_retry
 from course_sync_plugin.lanes.repairs import Undone, repairs
 from course_sync_plugin.lanes.verdict import Verdict, judge
 
@@ -148,7 +149,7 @@ class Lane:
 
     def claim(self) -> object:
         """Take the lane, maybe out of the hands of somebody who is too slow."""
-        self.attempts += self.token is not None
+        self.attempts += self.token is not None and self.envelope is not None
         self.token = object()
         return self.token
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from course_sync_plugin.data import Operation
-from course_sync_plugin.lanes.problems import Blocked, to_retry
+from course_sync_plugin.lanes.blocked import Blocked
+from course_sync_plugin.lanes.problems import to_retry
 
 
 @attrs.define(eq=False)
@@ -134,12 +137,53 @@ def test_nothing_failed_nothing_waits():
     for operation in (create("a"), move("a", "old", "new"), update("a"), delete("a")):
         assert blocked.holder_of(operation) is None
         assert blocked.displacer_of(operation) is None
-        assert not blocked.concerns("a")
+        assert blocked.closed_by(operation) == []
 
 
-def test_it_knows_whom_a_problem_is_about():
-    blocked = blocked_by(Problem(1, update("a")), Problem(2, delete("b")))
-    assert [blocked.concerns(entity) for entity in "abc"] == [True, True, False]
+def test_what_is_carried_out_closes_the_problems_of_its_entity_alone():
+    """A deletion closes all, a move those about the place; case counts."""
+    updated, moved, misplaced = (
+        Problem(1, update("a")),
+        Problem(2, move("a", "x", "y")),
+        Problem(3, create("a"), "misplaced"),
+    )
+    blocked = blocked_by(updated, moved, misplaced, Problem(4, update("A")), Problem(5, move("b", "a", "c")))
+    assert blocked.closed_by(delete("a")) == [updated, moved, misplaced]
+    assert blocked.closed_by(move("a", "x", "z")) == [moved, misplaced]
+    assert blocked.closed_by(update("a")) == blocked.closed_by(create("a")) == blocked.closed_by(delete("c")) == []
+
+
+problems_of_few = st.lists(
+    st.tuples(
+        st.sampled_from(["create", "update", "move", "delete"]),
+        st.sampled_from("aAbc"),
+        st.sampled_from("aAbc"),
+        st.sampled_from("aAbc"),
+        st.sampled_from(["failed", "parked", "misplaced", "retrying"]),
+    ),
+    max_size=12,
+)
+
+
+@given(problems_of_few, st.randoms(use_true_random=False))
+def test_what_is_left_after_some_are_closed_is_what_would_be_read_again(values, chance):
+    problems = [
+        Problem(
+            at,
+            Operation(kind, "unit", entity, "vertical", new, 0, None, previous={"parent_id": old, "index": 0}),
+            state,
+            behind_id=1 if state in ("parked", "misplaced") else None,
+        )
+        for at, (kind, entity, old, new, state) in enumerate(values, 1)
+    ]
+    blocked = blocked_by(*problems)
+    left = [problem for problem in problems if chance.random() < 0.5]
+    closed = [problem for problem in problems if problem not in left]
+    chance.shuffle(closed)
+    for problem in closed:
+        blocked.remove(problem)
+    assert blocked == blocked_by(*left)
+    assert bool(blocked) == bool(left)
 
 
 def chosen(*problems: Problem) -> list[int]:

@@ -123,3 +123,34 @@ def test_nothing_names_a_machine():
     assert {str(path.relative_to(ROOT)) for path, text in texts.items() if machine.search(text)} == set()
     pinned = [text for path, text in texts.items() if path.parent.name == "requirements"]
     assert not any("://" in text for text in pinned)
+
+
+#: Columns that hold exact identifiers. MariaDB and MySQL compare them without regard to case.
+EXACT = {
+    *("entity_id", "parent_id", "after_id", "course_key", "key", "org", "block_type", "entity_type"),
+    *("published_version", "delivered_version", "message_id", "name", "target_name"),
+}
+
+#: What may be compared in SQL all the same, and why.
+COMPARED = {
+    ("upkeep/targets.py", "name"): "narrows down; the exact name is compared in Python",
+    ("upkeep/targets.py", "name__iexact"): "two names that differ in case only are refused on every database",
+    ("upkeep/targets.py", "published_version"): "compared with the empty text",
+    ("upkeep/holding.py", "published_version"): "a narrower condition beside the digest of the set",
+    ("migrations/0003_journal_stays.py", "target_name"): "compared with NULL",
+    ("structure/modulestore.py", "published_version"): "compared with the empty text",
+    ("structure/modulestore.py", "course_id"): "the platform's own column; its rows are compared in Python",
+    ("lanes/slices.py", "entity_type__in"): "types are the names of entry points, which differ in more than case",
+}
+
+_COMPARING = {"filter", "exclude", "get", "get_or_create", "update_or_create", "Q", "When"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_identifier_is_compared_by_a_collation(path):
+    """By key, by digest or in Python; otherwise ``abc`` closes the problem of ``ABC``."""
+    compared = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _COMPARING:
+            compared |= {word.arg for word in node.keywords if word.arg and EXACT & {word.arg, *word.arg.split("__")}}
+    assert {one for one in compared if (name_of(path), one) not in COMPARED} == set()
