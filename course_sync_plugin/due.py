@@ -9,6 +9,7 @@ from django.db.models import Max, Min, Q, QuerySet
 
 from course_sync_plugin import toggles
 from course_sync_plugin.models import DatabaseNow, Marker, digest_of
+from course_sync_plugin.record import put_markers_off
 from course_sync_plugin.sources import get_source
 from course_sync_plugin.sync import Outcome, sync_course
 
@@ -49,7 +50,8 @@ def sync_marked(seconds: float = 20) -> float | None:
 
 def _put_off(course_key: str) -> None:
     """Look at an excluded course again later."""
-    Marker.objects.filter(course=digest_of(course_key)).update(seen_at=DatabaseNow(toggles.EXCLUDED_WAIT))
+    markers = Marker.objects.filter(course=digest_of(course_key))
+    put_markers_off(list(markers.values_list("pk", flat=True)), toggles.EXCLUDED_WAIT)
 
 
 def _marked() -> QuerySet[Marker, dict[str, object]]:

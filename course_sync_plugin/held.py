@@ -41,7 +41,7 @@ def hold(course: Course, token: str, finding: Finding, marker_ids: Sequence[int]
     with transaction.atomic():
         leases.release(course, token, attempts=0, last_error="")
         HeldRun.objects.update_or_create(course=course, defaults=values)
-        forget(marker_ids)
+    forget(marker_ids)
 
 
 def _is_approved(course: Course, finding: Finding) -> bool:

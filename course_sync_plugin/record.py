@@ -1,19 +1,24 @@
-"""Writing a sync down: run, operations, entities, version and markers in one transaction, under the course's lease."""
+"""Writing a sync down: run, operations, entities and version in one transaction, under the course's lease; then the
+markers that were read are deleted.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from course_sync_plugin import journal, leases
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.handlers import FIELD_SET_VERSION
 from course_sync_plugin.lanes.wake import wake_lanes
-from course_sync_plugin.models import Course, Entity, HeldRun, Marker, Run, RunKind, digest_of
+from course_sync_plugin.models import Course, DatabaseNow, Entity, HeldRun, Marker, Run, RunKind, digest_of
 from course_sync_plugin.stored import StoredRow
+
+log = logging.getLogger(__name__)
 
 CHUNK = 500
 _COLUMNS = ["entity_type", "block_type", "parent_id", "index", "fields", "digest", "revision"]
@@ -51,7 +56,7 @@ def record(course: Course, token: str, finding: Finding, marker_ids: Sequence[in
         HeldRun.objects.filter(course=course).delete()
         if run:
             wake_lanes(course)
-        forget(marker_ids)
+    forget(marker_ids)
     return run
 
 
@@ -64,12 +69,28 @@ def move_on(course: Course, token: str, published_version: str, marker_ids: Sequ
         _release(course, token, published_version)
         if hasattr(course, "held"):
             course.held.delete()
-        forget(marker_ids)
+    forget(marker_ids)
 
 
 def forget(marker_ids: Iterable[int]) -> None:
-    """Delete exactly the markers that were read; one put since then stays."""
-    Marker.objects.filter(pk__in=list(marker_ids)).delete()
+    """Delete exactly the markers that were read; one put since then stays.
+
+    Call it after the commit of what the sync wrote. A process that dies in between leaves markers of a version that is
+    recorded: the next sync compares versions and deletes them. Each is deleted by its key and in a transaction of its
+    own. MariaDB scans a small table for ``id IN (…)`` and waits for the rows that authors have not committed yet, and
+    at REPEATABLE READ it would keep their INSERTs waiting until the commit.
+    """
+    try:
+        for marker_id in marker_ids:
+            Marker.objects.filter(pk=marker_id).delete()
+    except DatabaseError as error:  # what the sync found is recorded all the same
+        log.warning("course_sync: markers that were read stay (%s); the next sync deletes them", type(error).__name__)
+
+
+def put_markers_off(marker_ids: Iterable[int], seconds: float) -> None:
+    """Have markers looked at again in so many seconds: each by its key, for the reason that :func:`forget` gives."""
+    for marker_id in marker_ids:
+        Marker.objects.filter(pk=marker_id).update(seen_at=DatabaseNow(seconds))
 
 
 def _release(course: Course, token: str, published_version: str, **values: Any) -> None:

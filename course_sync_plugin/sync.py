@@ -8,7 +8,6 @@ from collections import Counter
 from enum import Enum
 
 import attrs
-from django.db import transaction
 from django.db.models import F, Q
 
 from course_sync_plugin import leases, toggles
@@ -17,8 +16,8 @@ from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.exceptions import CourseNotFound, CourseSyncError
 from course_sync_plugin.held import hold, must_be_held
 from course_sync_plugin.keys import org_of
-from course_sync_plugin.models import Course, DatabaseNow, Marker, RunKind, digest_of
-from course_sync_plugin.record import Finding, forget, move_on, record
+from course_sync_plugin.models import Course, Marker, RunKind, digest_of
+from course_sync_plugin.record import Finding, forget, move_on, put_markers_off, record
 from course_sync_plugin.sources import get_source
 from course_sync_plugin.stored import baselined, stored_rows, stored_structure
 from course_sync_plugin.structure.digest import digest, field_digests, structure_digest
@@ -195,10 +194,9 @@ class CourseSync:
         self._make_row()
         wait = min(FIRST_RETRY_SECONDS * 2**self.course.attempts, LONGEST_RETRY_SECONDS)
         mine = Q(lease_token=self.token) if self.token else leases.free()
-        with transaction.atomic():
-            rows = Course.objects.filter(mine, pk=self.course.pk)
-            if rows.update(attempts=F("attempts") + 1, last_error=error, lease_token="", lease_until=None):
-                Marker.objects.filter(pk__in=self.marker_ids).update(seen_at=DatabaseNow(wait))
+        rows = Course.objects.filter(mine, pk=self.course.pk)
+        if rows.update(attempts=F("attempts") + 1, last_error=error, lease_token="", lease_until=None):
+            put_markers_off(self.marker_ids, wait)
         return SyncResult(self.course_key, Outcome.UNREADABLE, error=error)
 
     def _result(self, outcome: Outcome, finding: Finding) -> SyncResult:
