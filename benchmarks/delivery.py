@@ -21,7 +21,7 @@ import requests
 from courses import plain_course, structure_of
 from measuring import interleaved
 
-from course_sync_plugin.targets.http_client import HttpClient
+from course_sync_plugin.targets.http.client import HttpClient
 
 #: Entities of the course, and so operations of the snapshot that is delivered; rounds.
 SIZE, ROUNDS = 3000, 7

@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
 from course_sync_plugin.exceptions import ConfigurationError
-from course_sync_plugin.targets.private_addresses import AllowedHosts
+from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 
 _SECONDS_ABOVE_ZERO = ("COURSE_SYNC_MAX_WAIT_SECONDS", "COURSE_SYNC_LEASE_SECONDS")
 _WHOLE_ABOVE_ZERO = ("COURSE_SYNC_ENVELOPE_OPERATIONS", "COURSE_SYNC_ENVELOPE_BYTES")

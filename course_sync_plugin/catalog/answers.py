@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,7 +15,7 @@ from course_sync_plugin.exceptions import ConfigurationError, RateLimited, Trans
 
 #: Bytes of one page; 5000 runs have about 20 MB.
 LARGEST = 64 * 1024 * 1024
-#: An answer may take so many read timeouts until its last byte.
+#: A request may take so many read timeouts until the last byte of its answer.
 WHOLE_ANSWER = 4
 #: Seconds to wait where a catalog that is busy does not say how long.
 _DEFAULT_WAIT = 60.0
@@ -31,12 +30,12 @@ class NoSuchPage(TransientError):
     """The page is not there (404): the list has become shorter, or the address is wrong."""
 
 
-def read_object(response: requests.Response, seconds: float) -> dict[str, Any]:
-    """Return the JSON object of an answer that must be complete after so many seconds.
+def read_object(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object of an answer.
 
     Raises Unauthorized, NoSuchPage, RateLimited, TransientError or ConfigurationError.
     """
-    body = read_body(response, seconds)
+    body = read_body(response)
     status = response.status_code
     if status == 200:
         return _parsed(body, response.headers.get("Content-Type", ""))
@@ -65,20 +64,17 @@ def _error(status: int) -> Exception:
     return ConfigurationError(f"The catalog refuses the request ({status})", status=status)
 
 
-def read_body(response: requests.Response, seconds: float) -> bytes:
-    """Read an answer as it comes: one that arrives drop by drop, or never ends, is given up.
+def read_body(response: requests.Response) -> bytes:
+    """Return the body of an answer. Its session has a deadline for the whole request.
 
-    Raises TransientError or ConfigurationError.
+    Raises ConfigurationError where it is too large, and what the session raises.
     """
-    ends_at = time.monotonic() + seconds
     parts, size = [], 0
     while part := response.raw.read1(decode_content=True):
         parts.append(part)
         size += len(part)
         if size > LARGEST:
             raise ConfigurationError(f"An answer has more than {LARGEST >> 20} MiB; take a smaller page size")
-        if time.monotonic() > ends_at:
-            raise TransientError(f"An answer was not complete after {seconds:.0f} s")
     return b"".join(parts)
 
 

@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 from course_sync_plugin.catalog.answers import WHOLE_ANSWER, NoSuchPage, Unauthorized, read_object
 from course_sync_plugin.catalog.auth import Access
 from course_sync_plugin.exceptions import RateLimited, TransientError
+from course_sync_plugin.targets.http.adapter import deadline_session
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +29,9 @@ SECONDS_OF_AN_HOUR = 3600.0
 class Limits:
     """What a run may take.
 
-    ``timeout``: seconds to connect and to wait for bytes. ``budget``: seconds it may wait in all.
-    ``requests``: how many it may still send this hour, None for any number. ``ends_at``: the time
-    (``time.monotonic()``) beyond which it may not wait.
+    ``timeout``: seconds to connect and to wait for bytes; a whole request may take WHOLE_ANSWER times the latter.
+    ``budget``: seconds it may wait in all. ``requests``: how many it may still send this hour, None for any number.
+    ``ends_at``: the time (``time.monotonic()``) beyond which it may not wait.
     """
 
     timeout: tuple[float, float]
@@ -61,7 +62,8 @@ class CatalogClient:
         self._limits = limits
         self._pause = pause
         self._failed = failed
-        self._session = requests.Session()
+        connect, read = limits.timeout
+        self._session = deadline_session(connect + read * WHOLE_ANSWER, read)
 
     def __enter__(self) -> CatalogClient:
         return self
@@ -95,18 +97,17 @@ class CatalogClient:
                 self._wait(error, told)
 
     def _ask(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        connect, read = self._limits.timeout
         try:
             with self._session.get(
                 self.url,
                 params=query,
                 auth=self.access.auth(),
                 headers={"Accept": "application/json"},
-                timeout=(connect, read),
+                timeout=self._limits.timeout,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return read_object(response, read * WHOLE_ANSWER)
+                return read_object(response)
         except (requests.RequestException, HTTPError, OSError) as error:
             # Its name alone: the text may hold the address with what stands in it.
             raise TransientError(f"The catalog could not be reached ({type(error).__name__})") from error

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from course_sync_plugin.catalog.answers import WHOLE_ANSWER, read_body
 from course_sync_plugin.exceptions import ConfigurationError, TransientError
+from course_sync_plugin.targets.http.adapter import deadline_session
 
 
 def new_token(provider: str, key: str, secret: str, timeout: tuple[float, float]) -> tuple[str, float]:
@@ -20,12 +21,12 @@ def new_token(provider: str, key: str, secret: str, timeout: tuple[float, float]
     ``provider``: the address of the LMS, with or without ``/oauth2/access_token``; ``timeout``: seconds to connect and
     to wait for bytes. Raises TransientError, or ConfigurationError where the operator must act; neither has the secret.
     """
+    connect, read = timeout
     form = {"grant_type": "client_credentials", "client_id": key, "client_secret": secret, "token_type": "jwt"}
     try:
-        with requests.post(
-            _address(provider), data=form, timeout=timeout, allow_redirects=False, stream=True
-        ) as response:
-            status, body = response.status_code, read_body(response, timeout[1] * WHOLE_ANSWER)
+        with deadline_session(connect + read * WHOLE_ANSWER, read) as session:
+            response = session.post(_address(provider), data=form, timeout=timeout, allow_redirects=False, stream=True)
+            status, body = response.status_code, read_body(response)
     except (requests.RequestException, HTTPError, OSError) as error:
         raise TransientError(f"No token from the LMS ({type(error).__name__})") from error
     if status != 200:

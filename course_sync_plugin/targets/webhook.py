@@ -16,11 +16,11 @@ import requests
 
 from course_sync_plugin.data import SCHEMA_VERSION, Answer, FailedOperation, Message, utc_text
 from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError, PermanentError
-from course_sync_plugin.targets import private_addresses
 from course_sync_plugin.targets.base import Target, TargetConfig, TestReport
-from course_sync_plugin.targets.errors import HTTP_ERRORS, network_error, status_error
-from course_sync_plugin.targets.http_client import CONNECT_SECONDS, NETWORK_ERRORS, HttpClient, Reply
-from course_sync_plugin.targets.private_addresses import SETTING, AllowedHosts
+from course_sync_plugin.targets.http import private_addresses
+from course_sync_plugin.targets.http.client import CONNECT_SECONDS, NETWORK_ERRORS, HttpClient, Reply
+from course_sync_plugin.targets.http.errors import HTTP_ERRORS, network_error, status_error
+from course_sync_plugin.targets.http.private_addresses import SETTING, AllowedHosts
 from course_sync_plugin.targets.signing import parse_secret, signature
 
 #: How many bytes of an answer are read, and how many characters of a reason are kept.

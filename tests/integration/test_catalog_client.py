@@ -5,7 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -15,7 +19,8 @@ from course_sync_plugin.catalog import answers, client
 from course_sync_plugin.catalog.auth import Access, catalog_access
 from course_sync_plugin.catalog.client import CatalogClient, Limits
 from course_sync_plugin.catalog.paging import OFFSET, Place, first_place, pages
-from course_sync_plugin.exceptions import ConfigurationError, RateLimited, TransientError
+from course_sync_plugin.catalog.token import new_token
+from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError, RateLimited, TransientError
 from course_sync_plugin.testing.catalog_server import Answer, CatalogServer, MadeUpRuns, made_up_key, recorded_runs
 from tests.conftest import shared_data
 
@@ -442,11 +447,63 @@ def test_a_catalog_that_says_nothing(catalog):
         )
 
 
-def test_an_answer_that_comes_drop_by_drop_is_given_up(catalog, monkeypatch):
-    """Each drop is in time, the whole is not."""
-    monkeypatch.setattr(client, "WHOLE_ANSWER", 0)
-    with pytest.raises(TransientError, match="not complete"):
-        Asking(budget=0).keys(first_place(20))
+@contextmanager
+def dripping(beginning: bytes) -> Iterator[str]:
+    """Yield the address of a server that sends a beginning, and then a byte each twentieth of a second."""
+
+    def speak() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.sendall(beginning)
+            while not ended.wait(0.05):
+                connection.sendall(b"x")
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=speak)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            ended.set()
+            thread.join()
+
+
+DRIPS = {
+    "status": b"",
+    "headers": b"HTTP/1.1 200 OK\r\nX: ",
+    "interim": b"HTTP/1.1 103 Early Hints\r\nX: ",
+    "body": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+}
+
+
+@pytest.mark.parametrize("beginning", DRIPS.values(), ids=DRIPS)
+class TestWhatComesDropByDrop:
+    """Each drop is in time, the whole is not. A request may take 0.2 + 4 * 0.2 seconds."""
+
+    def test_a_page(self, beginning):
+        with dripping(beginning) as url:
+            access = Access(url, "test", lambda: ("a", 60))
+            with pytest.raises(TransientError, match="could not be reached"):
+                Asking(access, budget=0, timeout=(0.2, 0.2)).keys(first_place(20))
+
+    def test_a_token(self, beginning):
+        with dripping(beginning) as url, pytest.raises(TransientError, match="No token from the LMS"):
+            new_token(url, "key", "secret", (0.2, 0.2))
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
+def test_a_proxy_of_the_environment_is_used(catalog, monkeypatch, variable):
+    """Sites that reach the outside through one alone rely on it."""
+    catalog.runs = MadeUpRuns(20)
+    monkeypatch.setenv(variable, catalog.root)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    access = Access("http://catalog.invalid/api/v1", "test", lambda: ("a", 60))
+    with pytest.raises(CourseSyncError) as refused:
+        Asking(access, budget=0).keys(first_place(20))
+    assert "could not be reached" not in refused.value.message  # the proxy has answered for a host that has no address
 
 
 def test_an_answer_without_end_is_given_up(catalog, monkeypatch):

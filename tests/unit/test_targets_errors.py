@@ -20,7 +20,7 @@ from course_sync_plugin.exceptions import (
     TargetGone,
     TransientError,
 )
-from course_sync_plugin.targets.errors import (
+from course_sync_plugin.targets.http.errors import (
     HTTP_ERRORS,
     LONGEST_WAIT,
     Resolution,

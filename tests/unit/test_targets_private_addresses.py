@@ -11,7 +11,7 @@ import pytest
 
 from course_sync_plugin.exceptions import ConfigurationError, TransientError
 from course_sync_plugin.targets.base import TargetConfig
-from course_sync_plugin.targets.private_addresses import AllowedHosts, is_public, resolve
+from course_sync_plugin.targets.http.private_addresses import AllowedHosts, is_public, resolve
 from course_sync_plugin.targets.signing import generate_secret
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.contract import envelope

@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import attrs
 import pytest
@@ -281,6 +282,52 @@ def test_what_is_not_http(receiver):
         thread.join()
     assert type(error) is TransientError
     assert "not HTTP" in error.message
+
+
+@contextmanager
+def speaking(receiver: Receiver, *answers: bytes) -> Iterator[WebhookTarget]:
+    """Yield a target whose receiver sends these bytes, whatever it is sent."""
+
+    def speak() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            for answer in answers:
+                connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        target = WebhookTarget(config(receiver, url=f"http://127.0.0.1:{listening.getsockname()[1]}/"))
+        thread = threading.Thread(target=speak)
+        thread.start()
+        yield target
+        target.close()
+        thread.join()
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("interim", [[HINTS], [PROCESSING] * 3, [CONTINUE], [CONTINUE, HINTS, PROCESSING]])
+def test_interim_answers_are_skipped(receiver, interim):
+    with speaking(receiver, *interim, DONE) as target:
+        assert target.send(envelope(*course_creation())) == Answer()
+    with speaking(receiver, *interim, BUSY) as target:
+        error = error_of(target)
+    assert (type(error), error.context["status"]) == (TransientError, 503)
+
+
+def test_interim_answers_without_end_are_no_answer(receiver):
+    with speaking(receiver, *[HINTS] * 1000) as target:
+        assert type(error_of(target)) is TransientError
+
+
+def test_switching_protocols_is_no_interim_answer(receiver):
+    with speaking(receiver, b"HTTP/1.1 101 Switching Protocols\r\n\r\n") as target:
+        assert type(error_of(target)) is PermanentError
 
 
 # What an answer means

@@ -11,18 +11,16 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from course_sync_plugin import __version__
-from course_sync_plugin.targets.deadline import Deadline, DeadlineSocket
-from course_sync_plugin.targets.errors import Unreachable
-from course_sync_plugin.targets.private_addresses import Address, AllowedHosts, resolve
+from course_sync_plugin.targets.http.adapter import DeadlineAdapter, DeadlineConnection
+from course_sync_plugin.targets.http.errors import Unreachable
+from course_sync_plugin.targets.http.private_addresses import Address, AllowedHosts, resolve
 
 #: How long one may take to find and reach a host; in seconds. A host that is up needs a fraction of it.
 CONNECT_SECONDS = 10
@@ -33,7 +31,7 @@ HEADERS = {
     "Accept-Encoding": "identity",  # nothing to unpack, no bombs
 }
 
-#: What a request may raise; ``course_sync_plugin.targets.errors.network_error`` knows what each means.
+#: What a request may raise; ``course_sync_plugin.targets.http.errors.network_error`` knows what each means.
 NETWORK_ERRORS = (requests.RequestException, HTTPError, OSError)
 
 
@@ -70,9 +68,8 @@ class HttpClient:
     """
 
     def __init__(self, allowed: AllowedHosts, seconds: float):
-        self._deadline = Deadline()
         self._seconds = seconds
-        self._adapter = _GuardedAdapter(allowed, self._deadline)
+        self._adapter = _GuardedAdapter(seconds, allowed=allowed)
         # The variable that everything built on requests obeys, so a site with an authority of its own has set it.
         self._verify: bool | str = os.environ.get("REQUESTS_CA_BUNDLE") or True
 
@@ -83,7 +80,6 @@ class HttpClient:
         Raises one of NETWORK_ERRORS, and ConfigurationError for an address that is not allowed.
         """
         request = requests.Request(method, url, headers={**HEADERS, **headers}, data=body).prepare()
-        self._deadline.start(self._seconds)
         response = self._adapter.send(request, stream=True, timeout=self._seconds, verify=self._verify)
         try:
             yield Reply(response)
@@ -95,23 +91,17 @@ class HttpClient:
         self._adapter.close()
 
 
-class _Guarded:
-    """What is added to both kinds of connections: the check of the address, and the deadline."""
+class _Guarded(DeadlineConnection):
+    """What is added to both kinds of connections: the check of the address."""
 
     encrypted: bool
     host: str
     port: int
-    sock: Any
     socket_options: Any
 
-    def __init__(self, *args: Any, allowed: AllowedHosts, deadline: Deadline, **options: Any):
+    def __init__(self, *args: Any, allowed: AllowedHosts, **options: Any):
         super().__init__(*args, **options)
         self._allowed = allowed
-        self._deadline = deadline
-
-    def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
-        self.sock = DeadlineSocket(self.sock, self._deadline)
 
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that answers; all of them must be allowed."""
@@ -152,17 +142,8 @@ class _EncryptedConnection(_Guarded, HTTPSConnection):
     encrypted = True
 
 
-class _GuardedAdapter(HTTPAdapter):
-    """Makes connections of our kinds. ``requests`` documents this method as the one to override."""
+class _GuardedAdapter(DeadlineAdapter):
+    """Makes connections to allowed addresses alone."""
 
-    def __init__(self, allowed: AllowedHosts, deadline: Deadline):
-        super().__init__()
-        self._connections = {
-            "http": partial(_PlainConnection, allowed=allowed, deadline=deadline),
-            "https": partial(_EncryptedConnection, allowed=allowed, deadline=deadline),
-        }
-
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        pool = super().get_connection_with_tls_context(*args, **options)
-        pool.ConnectionCls = self._connections[pool.scheme]
-        return pool
+    plain = _PlainConnection
+    encrypted = _EncryptedConnection

@@ -12,10 +12,11 @@ from typing import Any
 
 
 class Deadline:
-    """The moment at which the request in hand must be over."""
+    """The moment at which the request in hand must be over. One wait may take ``patience`` seconds at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = float("inf")) -> None:
         self._end = 0.0
+        self._patience = patience
 
     def start(self, seconds: float) -> None:
         """Let a new request begin, which may take this long."""
@@ -27,6 +28,10 @@ class Deadline:
         if left <= 0:
             raise TimeoutError("the deadline of the request has passed")
         return left
+
+    def next_wait(self) -> float:
+        """Return how many seconds the next wait may take. Raises TimeoutError as :meth:`remaining` does."""
+        return min(self.remaining(), self._patience)
 
 
 class DeadlineSocket:
@@ -43,7 +48,7 @@ class DeadlineSocket:
         """Send everything. Raises TimeoutError where the other side does not take it in time."""
         waiting = memoryview(data)
         while waiting:
-            self._socket.settimeout(self._deadline.remaining())
+            self._socket.settimeout(self._deadline.next_wait())
             waiting = waiting[self._socket.send(waiting) :]
 
     def makefile(self, *_args: Any, **_options: Any) -> io.BufferedReader:
@@ -63,7 +68,7 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._deadline.remaining())
+        self._socket.settimeout(self._deadline.next_wait())
         return self._file.readinto(buffer)
 
     def close(self) -> None:
