@@ -5,7 +5,8 @@ markers that were read are deleted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -80,17 +81,25 @@ def forget(marker_ids: Iterable[int]) -> None:
     own. MariaDB scans a small table for ``id IN (…)`` and waits for the rows that authors have not committed yet, and
     at REPEATABLE READ it would keep their INSERTs waiting until the commit.
     """
-    try:
+    with _what_is_recorded_stands():
         for marker_id in marker_ids:
             Marker.objects.filter(pk=marker_id).delete()
-    except DatabaseError as error:  # what the sync found is recorded all the same
-        log.warning("course_sync: markers that were read stay (%s); the next sync deletes them", type(error).__name__)
 
 
 def put_markers_off(marker_ids: Iterable[int], seconds: float) -> None:
     """Have markers looked at again in so many seconds: each by its key, for the reason that :func:`forget` gives."""
-    for marker_id in marker_ids:
-        Marker.objects.filter(pk=marker_id).update(seen_at=DatabaseNow(seconds))
+    with _what_is_recorded_stands():
+        for marker_id in marker_ids:
+            Marker.objects.filter(pk=marker_id).update(seen_at=DatabaseNow(seconds))
+
+
+@contextmanager
+def _what_is_recorded_stands() -> Iterator[None]:
+    """Let an error with a marker change nothing of what was committed before it: the marker is looked at again."""
+    try:
+        yield
+    except DatabaseError as error:
+        log.warning("course_sync: markers that were read stay (%s); the next sync looks again", type(error).__name__)
 
 
 def _release(course: Course, token: str, published_version: str, **values: Any) -> None:

@@ -16,7 +16,7 @@ from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.keys import parse_course_id
 from course_sync_plugin.lanes.opened import config_of, opened_target
 from course_sync_plugin.lanes.wake import make_lanes, nudge
-from course_sync_plugin.models import Course, Lane, Subscription, Target, digest_of
+from course_sync_plugin.models import Course, Lane, Run, Subscription, Target, digest_of
 from course_sync_plugin.secrets import encrypt
 from course_sync_plugin.targets.base import TestReport, parse_options
 from course_sync_plugin.targets.registry import targets
@@ -111,6 +111,8 @@ def remove_target(name: str) -> None:
     target = get_target(name)
     with transaction.atomic():
         Lane.objects.filter(target=target).update(lease_token="", lease_until=None, paused=True)
+        # In a rolling deploy a worker of the older release may have written runs without the name.
+        Run.objects.filter(lane__target=target, target_name=None).update(target_name=target.name)
         target.delete()
 
 

@@ -135,11 +135,11 @@ EXACT = {
 COMPARED = {
     ("upkeep/targets.py", "name"): "narrows down; the exact name is compared in Python",
     ("upkeep/targets.py", "name__iexact"): "two names that differ in case only are refused on every database",
+    ("upkeep/targets.py", "target_name"): "compared with NULL",
     ("upkeep/targets.py", "published_version"): "compared with the empty text",
     ("upkeep/holding.py", "published_version"): "a narrower condition beside the digest of the set",
     ("migrations/0003_journal_stays.py", "target_name"): "compared with NULL",
     ("structure/modulestore.py", "published_version"): "compared with the empty text",
-    ("structure/modulestore.py", "course_id"): "the platform's own column; its rows are compared in Python",
     ("lanes/slices.py", "entity_type__in"): "types are the names of entry points, which differ in more than case",
 }
 

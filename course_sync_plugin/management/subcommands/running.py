@@ -43,11 +43,11 @@ def _run_arguments(parser: ArgumentParser) -> None:
 
 def _run(options: dict[str, Any], out: Output) -> int:
     """Syncs, lanes and sweep in one loop, until SIGTERM or SIGINT; what is under way is finished."""
-    out.line(_("course_sync is running; stop it with Ctrl-C."))
-    with suppress(Error):  # a database that is away may come back; the loop tells of it
-        tell_if_stopped(out)
-    out.stream.flush()  # whoever supervises it reads a pipe
-    with _stop_on_signal() as stop:
+    with _stop_on_signal() as stop:  # before it says that it runs: a supervisor may stop it as soon as it reads that
+        out.line(_("course_sync is running; stop it with Ctrl-C."))
+        with suppress(Error):  # a database that is away may come back; the loop tells of it
+            tell_if_stopped(out)
+        out.stream.flush()  # a supervisor reads a pipe
         _loop(options, stop)
     return DONE
 
