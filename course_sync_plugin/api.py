@@ -21,12 +21,13 @@ from course_sync_plugin.sync import Outcome, SyncResult, sync_course
 from course_sync_plugin.toggles import is_stopped
 from course_sync_plugin.upkeep.backfill import backfill, courses_to_fill
 from course_sync_plugin.upkeep.context import get_context, set_context
-from course_sync_plugin.upkeep.delivery import LanePool, Stuck, deliver_due, deliver_until_empty, stuck_lanes
+from course_sync_plugin.upkeep.delivery import Stuck, deliver_due, deliver_until_empty, stuck_lanes
 from course_sync_plugin.upkeep.holding import HeldPlan, approve, held_plans
 from course_sync_plugin.upkeep.known import known_course
 from course_sync_plugin.upkeep.listing import listed_targets
 from course_sync_plugin.upkeep.mending import retry, skip
 from course_sync_plugin.upkeep.planning import SyncPlan, plan_sync
+from course_sync_plugin.upkeep.pools import LanePool, SyncPool
 from course_sync_plugin.upkeep.problems import OpenProblem, problems
 from course_sync_plugin.upkeep.rotation import rotate_secret
 from course_sync_plugin.upkeep.status import status
@@ -52,6 +53,7 @@ __all__ = [
     "Resumed",
     "Stuck",
     "SyncPlan",
+    "SyncPool",
     "SyncResult",
     "about_page_url",
     "add_target",

@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 
-_SECONDS_ABOVE_ZERO = ("COURSE_SYNC_MAX_WAIT_SECONDS", "COURSE_SYNC_LEASE_SECONDS")
+_SECONDS_ABOVE_ZERO = ("COURSE_SYNC_MAX_WAIT_SECONDS", "COURSE_SYNC_LEASE_SECONDS", "COURSE_SYNC_READ_SECONDS")
 _WHOLE_ABOVE_ZERO = ("COURSE_SYNC_ENVELOPE_OPERATIONS", "COURSE_SYNC_ENVELOPE_BYTES")
 _NOT_NEGATIVE = ("COURSE_SYNC_QUIET_SECONDS", "COURSE_SYNC_MASS_DELETE_PERCENT", "COURSE_SYNC_MASS_DELETE_COUNT")
 _MAKE_A_KEY = 'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'

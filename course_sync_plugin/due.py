@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db.models import Max, Min, Q, QuerySet
@@ -11,7 +12,8 @@ from course_sync_plugin import toggles
 from course_sync_plugin.models import DatabaseNow, Marker, digest_of
 from course_sync_plugin.record import put_markers_off
 from course_sync_plugin.sources import get_source
-from course_sync_plugin.sync import Outcome, sync_course
+from course_sync_plugin.structure.source import Source
+from course_sync_plugin.sync import CourseSync, Outcome, sync_course
 
 #: Seconds after which to look again at least: a course in other hands is not asked for all the time.
 SHORTEST_WAIT = 1.0
@@ -43,9 +45,14 @@ def sync_marked(seconds: float = 20) -> float | None:
     for course_key in due_courses():
         if time.monotonic() > until:
             return 0
-        if sync_course(course_key, source).outcome is Outcome.EXCLUDED:
-            _put_off(course_key)
+        sync_due(course_key, source)
     return max(settings.COURSE_SYNC_QUIET_SECONDS, SHORTEST_WAIT) if _marked().exists() else None
+
+
+def sync_due(course_key: str, source: Source, begun: Callable[[CourseSync], object] = lambda sync: None) -> None:
+    """Sync one course that is due. One that is excluded is looked at again later."""
+    if sync_course(course_key, source, begun=begun).outcome is Outcome.EXCLUDED:
+        _put_off(course_key)
 
 
 def _put_off(course_key: str) -> None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError, connections
 from django.db.models import Case, Exists, F, IntegerField, Model, Q, QuerySet, Value, When
 
 from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.models import DatabaseNow
+
+log = logging.getLogger(__name__)
+
+#: Seconds to wait for a renewal in hand. It does no harm where it comes later: its token is not valid any more.
+_LONGEST_JOIN = 5
 
 
 class LeaseLost(TransientError):
@@ -42,6 +53,46 @@ def update_held(row: Model, token: str, **values: Any) -> None:
 def release(row: Model, token: str, **values: Any) -> None:
     """Give the lease back, changing the row with it. Raises LeaseLost where it is not held any more."""
     _change(row, token, lease_token="", lease_until=None, **values)
+
+
+@contextmanager
+def kept(row: Model, token: str, seconds: float, overdue: Callable[[], object]) -> Iterator[None]:
+    """Renew a lease while the calling thread does something slow.
+
+    Another thread renews it, with a database connection of its own. After ``seconds`` it calls ``overdue`` instead and
+    renews no more: what hangs must not keep the row for ever.
+    """
+    ended = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(row, token, seconds, overdue, ended), daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join(_LONGEST_JOIN)
+
+
+def _keep(row: Model, token: str, seconds: float, overdue: Callable[[], object], ended: threading.Event) -> None:
+    ends_at = time.monotonic() + seconds
+    try:
+        while not ended.wait(min(settings.COURSE_SYNC_LEASE_SECONDS / 3, max(0, ends_at - time.monotonic()))):
+            if time.monotonic() >= ends_at:
+                overdue()
+                return
+            _renew(row, token)
+    except LeaseLost as error:
+        log.warning("course_sync: %s; its lease could not be renewed", error)
+    except DatabaseError as error:  # the lease runs out by itself
+        log.warning("course_sync: %s was not put off (%s)", row, type(error).__name__)
+    finally:
+        connections.close_all()
+
+
+def _renew(row: Model, token: str) -> None:
+    try:
+        update_held(row, token)
+    except DatabaseError as error:
+        log.warning("course_sync: the lease of %s was not renewed (%s); it is tried again", row, type(error).__name__)
 
 
 def _was_lost(where: Q | Exists) -> Case:

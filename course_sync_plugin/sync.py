@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum
 
 import attrs
+from django.conf import settings
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from course_sync_plugin import leases, toggles
 from course_sync_plugin.data import Operation, Structure
@@ -55,18 +58,27 @@ class SyncResult:
     error: str = ""
 
 
-def sync_course(course_key: str, source: Source | None = None, *, reread: bool = False) -> SyncResult:
+def sync_course(
+    course_key: str,
+    source: Source | None = None,
+    *,
+    reread: bool = False,
+    begun: Callable[[CourseSync], object] = lambda sync: None,
+) -> SyncResult:
     """Bring what is recorded of a course in line with what is published now.
 
     One version comparison where nothing was published since (three queries of ours and no lock). Never raises for a
     course that cannot be read: that is written down and tried again later. ``reread``: read it although its version is
     the one recorded; what could not be read then may be readable now, an XBlock installed since for example.
+    ``begun`` is told of the sync, for a process that must give it up.
     """
     if toggles.is_stopped():
         return SyncResult(course_key, Outcome.STOPPED)
     if toggles.is_excluded(course_key):
         return SyncResult(course_key, Outcome.EXCLUDED)
-    return CourseSync(course_key, source or get_source(), reread=reread).run()
+    sync = CourseSync(course_key, source or get_source(), reread=reread)
+    begun(sync)
+    return sync.run()
 
 
 @attrs.frozen
@@ -108,12 +120,23 @@ class CourseSync:
                 return self._end_unread(version)
             return self._read_and_record()
         except leases.LeaseLost:
+            log.warning(
+                "course_sync: course %s: the lease was lost after %.0f s, so what was read is thrown away. The read "
+                "took longer than COURSE_SYNC_READ_SECONDS, or the database was away, or this process stood still",
+                self.course_key,
+                time.monotonic() - self.began,
+            )
             return SyncResult(self.course_key, Outcome.BUSY)
         except CourseSyncError as error:
             return self._put_off(error.message)
         except Exception as error:  # one bad course must not stop the rest
             log.exception("course_sync: course %s could not be synced", self.course_key)
             return self._put_off(f"{type(error).__name__}: {error}")
+
+    def give_up(self) -> None:
+        """Let go of the course, in another thread: this process is to end, and the next one may read it at once."""
+        if self.token:
+            Course.objects.filter(pk=self.course.pk, lease_token=self.token).update(lease_token="", lease_until=None)
 
     def plan(self) -> SyncResult:
         """Return what :meth:`run` would record now, and record nothing. Raises SourceError."""
@@ -137,7 +160,7 @@ class CourseSync:
         """Write the course's row down, if nobody did it meanwhile."""
         if self.course.pk is None:
             values = {"key": self.course.key, "org": self.course.org}
-            self.course, _ = Course.objects.get_or_create(key_digest=self.course.key_digest, defaults=values)
+            self.course = Course.objects.get_or_create(key_digest=self.course.key_digest, defaults=values)[0]
 
     def _is_known(self, version: str) -> bool:
         """Tell whether this version is the one recorded, or the one that waits for an operator's word."""
@@ -159,7 +182,8 @@ class CourseSync:
         self.token = leases.claim(seen) or ""
         if not self.token:
             return SyncResult(self.course_key, Outcome.BUSY)
-        reading = self._read()
+        with leases.kept(self.course, self.token, settings.COURSE_SYNC_READ_SECONDS, self._put_off_overdue):
+            reading = self._read()
         if reading.whole == self.course.structure_digest:
             version = reading.structure.published_version
             move_on(self.course, self.token, version, self.marker_ids)
@@ -188,6 +212,11 @@ class CourseSync:
             digests = {key: digests.get(key) or digest(one.fields) for key, one in new.entities.items()}
         operations = diff(baselined(old, new, self.course.field_set_version), new)
         return Finding(_kind(new, old), new, rows, digests, reading.whole, operations)
+
+    def _put_off_overdue(self) -> None:
+        """In another thread: the read hangs, and whatever it brings comes too late."""
+        error = _("It was not read within {seconds:g} s (COURSE_SYNC_READ_SECONDS).")
+        self._log(self._put_off(error.format(seconds=settings.COURSE_SYNC_READ_SECONDS)))
 
     def _put_off(self, error: str) -> SyncResult:
         """Nothing was recorded. The markers that were read stay and are looked at later; a new one is not held back."""

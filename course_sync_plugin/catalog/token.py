@@ -24,8 +24,12 @@ def new_token(provider: str, key: str, secret: str, timeout: tuple[float, float]
     connect, read = timeout
     form = {"grant_type": "client_credentials", "client_id": key, "client_secret": secret, "token_type": "jwt"}
     try:
-        with deadline_session(connect + read * WHOLE_ANSWER, read) as session:
-            response = session.post(_address(provider), data=form, timeout=timeout, allow_redirects=False, stream=True)
+        with (
+            deadline_session(connect + read * WHOLE_ANSWER, read) as session,
+            session.post(
+                _address(provider), data=form, timeout=timeout, allow_redirects=False, stream=True
+            ) as response,
+        ):
             status, body = response.status_code, read_body(response)
     except (requests.RequestException, HTTPError, OSError) as error:
         raise TransientError(f"No token from the LMS ({type(error).__name__})") from error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -41,16 +42,23 @@ class Delivered:
     more: bool = False
 
 
-def deliver_lane(lane_id: int, seconds: float = 20) -> Delivered | None:
+def deliver_lane(
+    lane_id: int, seconds: float = 20, begun: Callable[[LaneTurn], object] = lambda turn: None
+) -> Delivered | None:
     """Deliver what a lane has to deliver, for at most about ``seconds`` and one request.
 
-    Returns None where the lane is not due, or in other hands, or everything is stopped.
+    Returns None where the lane is not due, or in other hands, or everything is stopped. ``begun`` is told of the turn,
+    for a process that must end it.
     """
     lane = None if toggles.is_stopped() else claim_lane(lane_id)
     if lane and toggles.is_excluded(lane.course.key):
         _put_off(lane)
         return Delivered()  # a turn like others: whoever goes from lane to lane goes on
-    return LaneTurn(lane, seconds).run() if lane else None
+    if lane is None:
+        return None
+    turn = LaneTurn(lane, seconds)
+    begun(turn)
+    return turn.run()
 
 
 def _put_off(lane: Lane) -> None:
@@ -70,6 +78,28 @@ class LaneTurn:
         self.seconds = seconds
         self.done = Delivered()
         self.error = ""
+        self._is_ending = False
+
+    def end(self) -> None:
+        """Have the turn end after the request in hand; called by another thread."""
+        self._is_ending = True
+
+    def give_up(self) -> None:
+        """Settle the request in hand as one without an answer, since the process is to end; called by another thread.
+
+        Where the turn has ended meanwhile, nothing is done. Should its answer come after all, its lease is lost.
+        """
+        token = self.lane.lease_token
+        lane = Lane.objects.select_related("target", "course").filter(pk=self.lane.pk, lease_token=token).first()
+        if lane is None:
+            return
+        error = TransientError("It had not answered when the process was stopped; the same message is sent again.")
+        envelope = Envelope.objects.filter(lane=lane).first()
+        with suppress(leases.LeaseLost), transaction.atomic():
+            if envelope:
+                settle(lane, envelope, judge(error, envelope.operation_ids, lane.attempts, self._schedule()), Blocked())
+            leases.release(lane, token)
+            log.warning("course_sync: target=%s course=%s error=%s", lane.target, lane.course, error)
 
     def run(self) -> Delivered:
         """Deliver until there is nothing left, the receiver has no answer, or the time is up."""
@@ -112,7 +142,7 @@ class LaneTurn:
             # An operator who asked for a new start while this attempt was under way gets one.
             nudge(Lane.objects.filter(pk=self.lane.pk, nudged=True))
             return False
-        if toggles.is_stopped() or not may_go_on(self.lane):
+        if self._is_ending or toggles.is_stopped() or not may_go_on(self.lane):
             return False
         self.done.more = time.monotonic() - self.began > self.seconds
         return not self.done.more

@@ -20,7 +20,12 @@ from typing import Any
 # .. setting_name: COURSE_SYNC_LEASE_SECONDS
 # .. setting_default: 60
 # .. setting_description: Seconds a worker owns a course or a lane. A request to a receiver may take half of it.
-#     It must be longer than the largest course takes to read.
+#     A worker that reads a course holds it on meanwhile.
+
+# .. setting_name: COURSE_SYNC_READ_SECONDS
+# .. setting_default: 300
+# .. setting_description: Seconds that a course may take to read. One that takes longer is put off like one that
+#     cannot be read, and holds up no other.
 
 # .. setting_name: COURSE_SYNC_RETRY_SCHEDULE
 # .. setting_default: [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
@@ -69,6 +74,7 @@ DEFAULTS: dict[str, Any] = {
     "COURSE_SYNC_QUIET_SECONDS": 5,
     "COURSE_SYNC_MAX_WAIT_SECONDS": 60,
     "COURSE_SYNC_LEASE_SECONDS": 60,
+    "COURSE_SYNC_READ_SECONDS": 300,
     "COURSE_SYNC_RETRY_SCHEDULE": [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400],
     "COURSE_SYNC_ENVELOPE_OPERATIONS": 100,
     "COURSE_SYNC_ENVELOPE_BYTES": 262144,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
@@ -88,11 +89,13 @@ def _split_course(key: CourseKey) -> SplitCourse:
     The index is read once, and structures and definitions are never changed once they are written: a publish that
     comes meanwhile cannot tear the course.
     """
+    import pymongo
     from edx_django_utils.cache import RequestCache
 
     RequestCache("course_index_cache").clear()  # a task or a command would see the index it saw first for ever
     store = _split_store()
-    with store.bulk_operations(key, emit_signals=False):
+    # The platform sets no limit on its queries: a MongoDB that hangs would keep this thread for ever.
+    with pymongo.timeout(settings.COURSE_SYNC_READ_SECONDS), store.bulk_operations(key, emit_signals=False):
         version = _version(store, key)
         structure = _structure(store, key, version)
         blocks = structure["blocks"]

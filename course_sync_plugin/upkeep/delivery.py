@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import attrs
-from django.db import connections
 from django.db.models import Q
 
-from course_sync_plugin.lanes.claim import due_lane_ids, due_lanes
+from course_sync_plugin.lanes.claim import due_lane_ids
 from course_sync_plugin.lanes.deliver import Delivered, deliver_lane
 from course_sync_plugin.models import DatabaseNow, Lane
 
@@ -62,48 +59,6 @@ def deliver_until_empty() -> Round:
     while (done := deliver_due()).lanes:
         total += done
     return total
-
-
-class LanePool:
-    """Delivers lanes in threads that live on. Each target has its own: one that hangs holds up no other.
-
-    ``workers``: how many lanes of one target are delivered at the same time.
-    """
-
-    def __init__(self, workers: int):
-        self._workers = workers
-        self._pools: dict[int, ThreadPoolExecutor] = {}
-        self._lock = threading.Lock()
-        self._busy: set[int] = set()
-
-    def deliver_due(self) -> None:
-        """Give every lane that is due to a thread, and do not wait for it."""
-        for lane_id, target_id in due_lanes():
-            with self._lock:
-                if lane_id in self._busy:
-                    continue
-                self._busy.add(lane_id)
-            self._pool_of(target_id).submit(self._work, lane_id)
-
-    def close(self) -> None:
-        """Wait for the turns under way; those that have not begun are left to the next process."""
-        for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
-        for pool in self._pools.values():
-            pool.shutdown(wait=True)
-
-    def _pool_of(self, target_id: int) -> ThreadPoolExecutor:
-        if target_id not in self._pools:
-            self._pools[target_id] = ThreadPoolExecutor(self._workers, thread_name_prefix="course-sync-lane")
-        return self._pools[target_id]
-
-    def _work(self, lane_id: int) -> None:
-        try:
-            _turn(lane_id)
-        finally:
-            connections.close_all()  # a thread has connections of its own
-            with self._lock:
-                self._busy.discard(lane_id)
 
 
 def _turn(lane_id: int) -> Delivered | None:

@@ -130,9 +130,54 @@ def test_what_is_published_while_it_runs_arrives_and_a_signal_lets_it_finish(sit
     finally:
         process.kill()
         process.communicate()
+    assert len(receiver.requests) == requests + 1  # what moves out of the deleted subsection goes first
+    assert site.lane()["state"] == "pending"
+    receiver.hold = 0
+    site("course_sync", "deliver")
     assert receiver.difference(read_olx(SAMPLE / "new")) == []
-    assert len(receiver.requests) == requests + 2  # what moves out of the deleted subsection goes first
+    assert (len(receiver.requests), receiver.counters["duplicates"]) == (requests + 2, 0)
     assert site.lane()["state"] == "in step"
+
+
+class TestWhatHangsWhenItIsStopped:
+    """Container platforms kill a process ten seconds after SIGTERM."""
+
+    def stop(self, process: subprocess.Popen[str]) -> str:
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _out, err = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert time.monotonic() - began < 10
+        return err
+
+    def test_a_receiver_that_never_answers_counts_as_no_answer(self, site, receiver):
+        site("course_sync", "add-target", "crm", "--url", receiver.url, "--secret", receiver.secret)
+        site("publish_olx", str(SAMPLE / "old"))
+        receiver.hold = 60
+        process = site.start("course_sync", "run", "--interval", "0.1")
+        try:
+            until(lambda: receiver.requests)
+            err = self.stop(process)
+        finally:
+            process.kill()
+        assert "It had not answered when the process was stopped" in err
+        lane = site.lane()
+        assert (lane["state"], lane["error"][:18]) == ("retrying", "It had not answere")
+        assert lane["next_attempt"]
+
+    def test_a_course_that_is_being_read_can_be_read_at_once(self, site, tmp_path):
+        site.environment["COURSE_SYNC_SOURCE"] = "tests.integration.hanging.HangingSource"
+        site.environment["HANGING_COURSES"] = COURSE
+        site.environment["HANGING_READ"] = str(tmp_path / "reads")
+        site.publish(SAMPLE / "old")
+        process = site.start("course_sync", "run", "--interval", "0.1")
+        try:
+            until(lambda: (tmp_path / "reads").exists())
+            self.stop(process)
+        finally:
+            process.kill()
+        del site.environment["COURSE_SYNC_SOURCE"]
+        assert "recorded" in site("course_sync", "sync")
 
 
 def test_two_of_them_do_not_disturb_each_other(site, receiver):
@@ -202,19 +247,19 @@ class TestARound:
             take.__name__ = name
             return take
 
-        for name in ("sweep", "sync_marked"):
-            monkeypatch.setattr(api, name, step(name))
+        monkeypatch.setattr(api, "sweep", step("sweep"))
+        monkeypatch.setattr(api.SyncPool, "sync_due", lambda self: step("sync_due")())
         monkeypatch.setattr(api.LanePool, "deliver_due", lambda self: step("deliver_due")())
         call_command("course_sync", "run", "--interval", "0.01")
         return taken
 
     def test_a_sweep_now_and_then_the_rest_all_the_time(self, monkeypatch, capsys):
         taken = self.run(monkeypatch)
-        assert taken[:3] == ["sweep", "sync_marked", "deliver_due"]
+        assert taken[:3] == ["sweep", "sync_due", "deliver_due"]
         assert taken.count("sweep") == 1
-        assert taken.count("sync_marked") == taken.count("deliver_due") == 3
+        assert taken.count("sync_due") == taken.count("deliver_due") == 3
 
-    @pytest.mark.parametrize("failing", ["sweep", "sync_marked", "deliver_due"])
+    @pytest.mark.parametrize("failing", ["sweep", "sync_due", "deliver_due"])
     @pytest.mark.parametrize("error", [OperationalError("gone away"), RuntimeError("a broken source")], ids=repr)
     def test_whatever_fails_the_rest_goes_on(self, monkeypatch, caplog, capsys, failing, error):
         def fail():

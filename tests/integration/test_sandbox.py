@@ -64,6 +64,7 @@ class TestSettings:
             ("COURSE_SYNC_QUIET_SECONDS", "0.2", 0.2),
             ("COURSE_SYNC_MAX_WAIT_SECONDS", " 90 ", 90),
             ("COURSE_SYNC_LEASE_SECONDS", "12.5", 12.5),
+            ("COURSE_SYNC_READ_SECONDS", "120", 120),
             ("COURSE_SYNC_RETRY_SCHEDULE", "1,1.5, 5", [1, 1.5, 5]),
             ("COURSE_SYNC_RETRY_SCHEDULE", "", []),
             ("COURSE_SYNC_ENVELOPE_OPERATIONS", "7", 7),

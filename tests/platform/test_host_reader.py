@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pymongo
 import pymongo.errors
 import pytest
 from bson import ObjectId
@@ -354,3 +355,11 @@ class TestFailures:
             SourceError, match=r"Org.Bees.run could not be read from the modulestore: ServerSel.*refused"
         ):
             read(studio)
+
+
+def test_queries_to_mongodb_have_a_deadline(studio, settings, monkeypatch):
+    settings.COURSE_SYNC_READ_SECONDS = 30
+    asked, timeout = [], pymongo.timeout
+    monkeypatch.setattr(pymongo, "timeout", lambda seconds: asked.append(seconds) or timeout(seconds))
+    assert read(studio).entities
+    assert asked == [30]

@@ -238,3 +238,4 @@ def test_a_receiver_that_hangs_holds_up_no_other_target(host):
         finally:
             let_go.set()
             pool.close()
+            pool.wait(60)

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "course_sync_plugin"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: Top-level packages of edx-platform, and where they are let in (docs/decisions/0001-purpose-and-shape.rst).
-PLATFORM = {"xmodule", "openedx", "common", "lms", "cms"}
+PLATFORM = {"xmodule", "openedx", "common", "lms", "cms", "pymongo"}
 MAY_KNOW_THE_PLATFORM = ("catalog/host.py", "structure/modulestore", "receivers.py", "toggles.py")
 
 

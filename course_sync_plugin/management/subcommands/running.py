@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 INTERVAL, SWEEP_INTERVAL = 1.0, 60.0
 #: Lanes delivered at the same time.
 WORKERS = 4
+#: Seconds that requests and reads in hand get after SIGTERM. Container platforms kill a process after 10.
+GRACE = 4.0
 
 
 def _run_arguments(parser: ArgumentParser) -> None:
@@ -42,18 +44,19 @@ def _run_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: dict[str, Any], out: Output) -> int:
-    """Syncs, lanes and sweep in one loop, until SIGTERM or SIGINT; what is under way is finished."""
-    with _stop_on_signal() as stop:  # before it says that it runs: a supervisor may stop it as soon as it reads that
+    """Syncs, lanes and sweep in one loop, until SIGTERM or SIGINT. Requests in hand then get a few seconds."""
+    wake = threading.Event()
+    with _stop_on_signal(wake) as stop:  # first: a supervisor may stop it as soon as it says that it runs
         out.line(_("course_sync is running; stop it with Ctrl-C."))
         with suppress(Error):  # a database that is away may come back; the loop tells of it
             tell_if_stopped(out)
         out.stream.flush()  # a supervisor reads a pipe
-        _loop(options, stop)
+        _loop(options, stop, wake)
     return DONE
 
 
-def _loop(options: dict[str, Any], stop: threading.Event) -> None:
-    lanes = api.LanePool(options["workers"])
+def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event) -> None:
+    syncs, lanes = api.SyncPool(done=wake.set), api.LanePool(options["workers"])
     ends_at = time.monotonic() + options["seconds"] if options["seconds"] is not None else float("inf")
     sweeps_at = 0.0
     while not stop.is_set() and time.monotonic() < ends_at:
@@ -61,18 +64,33 @@ def _loop(options: dict[str, Any], stop: threading.Event) -> None:
         if time.monotonic() >= sweeps_at:
             _guarded(api.sweep)
             sweeps_at = time.monotonic() + SWEEP_INTERVAL
-        _guarded(api.sync_marked)
+        _guarded(syncs.sync_due)
         _guarded(api.restore_due_catalog_columns)
         _guarded(lanes.deliver_due)
-        stop.wait(options["interval"])
-    lanes.close()
+        wake.wait(options["interval"])
+        wake.clear()
+    _leave(syncs, lanes)
+
+
+def _leave(*pools: api.SyncPool | api.LanePool) -> None:
+    """Begin nothing new, wait a moment for what is in hand, settle what hangs."""
+    for pool in pools:
+        pool.close()
+    ends_at = time.monotonic() + GRACE
+    for pool in pools:
+        pool.wait(max(0, ends_at - time.monotonic()))
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that the usual signals set."""
+def _stop_on_signal(wake: threading.Event) -> Iterator[threading.Event]:
+    """Yield an event that the usual signals set; they also set ``wake``."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def end(*_args: object) -> None:
+        stop.set()
+        wake.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:

@@ -1,0 +1,20 @@
+"""A source that hangs while it reads some courses."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from course_sync_plugin.data import Structure
+from sandbox.published.source import PublishedSource
+
+
+class HangingSource(PublishedSource):
+    """Reads the courses that HANGING_COURSES names for minutes, and makes the file HANGING_READ."""
+
+    def read(self, course_id: str) -> Structure:
+        if course_id in os.environ["HANGING_COURSES"].split():
+            Path(os.environ["HANGING_READ"]).touch()
+            time.sleep(300)
+        return super().read(course_id)

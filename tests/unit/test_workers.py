@@ -1,0 +1,51 @@
+"""Threads that are bounded in number and keep no process from ending."""
+
+from __future__ import annotations
+
+import threading
+
+from course_sync_plugin.upkeep.workers import Workers
+
+#: Seconds after which what should have happened has not.
+PATIENCE = 30
+
+
+def test_no_more_than_so_many_at_a_time_and_each_key_once():
+    workers, entered, let_go = Workers(2), threading.Semaphore(0), threading.Event()
+    taken: list[int] = []
+
+    def job(number: int):
+        def work() -> None:
+            taken.append(number)
+            entered.release()
+            let_go.wait(PATIENCE)
+
+        return work
+
+    for number in (1, 1, 2, 3, 3):
+        workers.submit(number, job(number))
+    assert entered.acquire(timeout=PATIENCE)
+    assert entered.acquire(timeout=PATIENCE)
+    assert sorted(taken) == [1, 2]
+    workers.leave_behind(0)
+    assert entered.acquire(timeout=PATIENCE)
+    assert sorted(taken) == [1, 2, 3]
+    workers.close()
+    workers.submit(4, job(4))
+    assert sorted(map(str, workers.wait(0))) == ["1", "2", "3"]
+    let_go.set()
+    assert workers.wait(PATIENCE) == []
+    assert sorted(taken) == [1, 2, 3]
+
+
+def test_an_error_ends_the_job_alone(caplog):
+    workers, done = Workers(1), threading.Event()
+
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    workers.submit("a", fail)
+    workers.submit("b", done.set)
+    assert done.wait(PATIENCE)
+    assert workers.wait(PATIENCE) == []
+    assert "the job of a ended in an error" in caplog.text
