@@ -23,6 +23,9 @@ RESULTS = HERE / "results"
 
 SIZES, PERCENTS = (1_000, 10_000, 50_000), (0, 1, 10)
 
+#: Components that a receiver has refused, before they are deleted.
+REFUSED = (250, 2_000)
+
 #: Fresh processes per figure; rounds of those that take turns.
 PROCESSES, ROUNDS = 3, 15
 
@@ -93,6 +96,21 @@ def delivery() -> Iterator[Figure]:
             yield Figure(what, ratio([measured], "session", "lanes"), least=least)
 
 
+def refusals() -> Iterator[Figure]:
+    """Deleting what a receiver has refused: each deletion closes a problem."""
+    few, many = REFUSED
+    for name, database in databases().items():
+        times = []
+        for _ in range(PROCESSES):
+            seconds = {}
+            for size in REFUSED:
+                with database() as environment:
+                    seconds[size] = in_fresh_process("refusals.py", size, **environment)
+            times.append(seconds[many] / seconds[few])
+        what = f"{name}: deleting {many:,} refused components, time of each"
+        yield Figure(f"{what}, of {few} = 1", median(times), most=1.5)
+
+
 def catalog() -> Iterator[Figure]:
     """The catalog sync, against one get and one save per course.
 
@@ -113,7 +131,7 @@ def catalog() -> Iterator[Figure]:
                 yield Figure(f"{title}: growth of memory", one["megabytes"], "MB", most=10)
 
 
-PARTS = {part.__name__: part for part in (diff, queries, cursors, delivery, catalog)}
+PARTS = {part.__name__: part for part in (diff, queries, cursors, refusals, delivery, catalog)}
 
 
 def main() -> int:
