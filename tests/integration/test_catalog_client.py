@@ -493,6 +493,24 @@ class TestWhatComesDropByDrop:
             new_token(url, "key", "secret", (0.2, 0.2))
 
 
+def test_a_proxy_that_answers_drop_by_drop(monkeypatch):
+    """Before the catalog itself is reached, by https, the proxy is asked for a tunnel."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with dripping(b"HTTP/1.1 200 Connection established\r\nX: ") as url:
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        with pytest.raises(TransientError, match="No token from the LMS"):
+            new_token("https://catalog.invalid", "key", "secret", (0.2, 0.2))
+
+
+def test_interim_answers_are_skipped():
+    page = b'{"count": 0, "next": null, "previous": null, "results": []}'
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(page)
+    with dripping(hints + head + page) as url:
+        assert Asking(Access(url, "test", lambda: ("a", 60)), budget=0).keys(first_place(20)) == []
+
+
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
 def test_a_proxy_of_the_environment_is_used(catalog, monkeypatch, variable):
     """Sites that reach the outside through one alone rely on it."""

@@ -51,7 +51,14 @@ class PlainConnection(DeadlineConnection, HTTPConnection):
 
 
 class EncryptedConnection(DeadlineConnection, HTTPSConnection):
-    """A connection by ``https://``."""
+    """A connection by ``https://``, which a proxy may have to make a tunnel for."""
+
+    def _tunnel(self) -> None:
+        """Ask the proxy for the tunnel before the deadline; what encrypts needs the bare socket again."""
+        bare = self.sock
+        self.sock = DeadlineSocket(bare, self._deadline)
+        super()._tunnel()  # type: ignore[misc]
+        self.sock = bare
 
 
 class DeadlineAdapter(HTTPAdapter):
