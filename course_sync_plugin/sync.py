@@ -70,6 +70,7 @@ def sync_course(
     One version comparison where nothing was published since (three queries of ours and no lock). Never raises for a
     course that cannot be read: that is written down and tried again later. ``reread``: read it although its version is
     the one recorded; what could not be read then may be readable now, an XBlock installed since for example.
+    Call it outside a transaction: it commits what it records before it deletes the markers that it has read.
     ``begun`` is told of the sync, for a process that must give it up.
     """
     if toggles.is_stopped():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 from django.conf import settings
@@ -25,7 +25,7 @@ class SyncPool:
 
     def __init__(self, done: Callable[[], None] = lambda: None):
         self._workers = Workers(SYNCS, done)
-        self._syncs: dict[str, CourseSync] = {}
+        self._syncs: dict[Hashable, CourseSync] = {}
 
     def sync_due(self) -> None:
         """Give every course that is due to a thread, and do not wait for it. A read that hangs takes no place."""
@@ -42,7 +42,7 @@ class SyncPool:
     def wait(self, seconds: float) -> None:
         """Wait so long for what is under way; let go of the other courses, so that the next process may read them."""
         for course_key in self._workers.wait(seconds):
-            if sync := self._syncs.get(str(course_key)):
+            if sync := self._syncs.get(course_key):
                 sync.give_up()
 
     def _sync(self, course_key: str) -> None:
@@ -61,7 +61,7 @@ class LanePool:
     def __init__(self, most: int):
         self._most = most
         self._workers: dict[int, Workers] = {}
-        self._turns: dict[int, LaneTurn] = {}
+        self._turns: dict[Hashable, LaneTurn] = {}
         self._is_closed = False
 
     def deliver_due(self) -> None:
@@ -83,7 +83,7 @@ class LanePool:
         ends_at = time.monotonic() + seconds
         for workers in self._workers.values():
             for lane_id in workers.wait(max(0, ends_at - time.monotonic())):
-                if turn := self._turns.get(int(str(lane_id))):
+                if turn := self._turns.get(lane_id):
                     turn.give_up()
 
     def _deliver(self, lane_id: int) -> None:
