@@ -51,11 +51,12 @@ def _run(options: dict[str, Any], out: Output) -> int:
         with suppress(Error):  # a database that is away may come back; the loop tells of it
             tell_if_stopped(out)
         out.stream.flush()  # a supervisor reads a pipe
-        _loop(options, stop, wake)
+        _leave(out, *_loop(options, stop, wake))
     return DONE
 
 
-def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event) -> None:
+def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event) -> tuple[api.SyncPool, api.LanePool]:
+    """Go round until it is time to stop; return the pools, in which something may still be in hand."""
     syncs, lanes = api.SyncPool(done=wake.set), api.LanePool(options["workers"])
     ends_at = time.monotonic() + options["seconds"] if options["seconds"] is not None else float("inf")
     sweeps_at = 0.0
@@ -69,13 +70,15 @@ def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event)
         _guarded(lanes.deliver_due)
         wake.wait(options["interval"])
         wake.clear()
-    _leave(syncs, lanes)
+    return syncs, lanes
 
 
-def _leave(*pools: api.SyncPool | api.LanePool) -> None:
+def _leave(out: Output, *pools: api.SyncPool | api.LanePool) -> None:
     """Begin nothing new, wait a moment for what is in hand, settle what hangs."""
     for pool in pools:
         pool.close()
+    out.line(_("course_sync stops. What is in hand gets {seconds:g} seconds.").format(seconds=GRACE))
+    out.stream.flush()
     ends_at = time.monotonic() + GRACE
     for pool in pools:
         pool.wait(max(0, ends_at - time.monotonic()))
