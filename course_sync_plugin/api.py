@@ -22,14 +22,15 @@ from course_sync_plugin.toggles import is_stopped
 from course_sync_plugin.upkeep.backfill import backfill, courses_to_fill
 from course_sync_plugin.upkeep.context import get_context, set_context
 from course_sync_plugin.upkeep.delivery import Stuck, deliver_due, deliver_until_empty, stuck_lanes
-from course_sync_plugin.upkeep.holding import HeldPlan, approve, held_plans
+from course_sync_plugin.upkeep.holding import Approved, HeldPlan, approve, held_plans
 from course_sync_plugin.upkeep.known import known_course
 from course_sync_plugin.upkeep.listing import listed_targets
-from course_sync_plugin.upkeep.mending import retry, skip
+from course_sync_plugin.upkeep.mending import retry
 from course_sync_plugin.upkeep.planning import SyncPlan, plan_sync
 from course_sync_plugin.upkeep.pools import LanePool, SyncPool
 from course_sync_plugin.upkeep.problems import OpenProblem, problems
 from course_sync_plugin.upkeep.rotation import rotate_secret
+from course_sync_plugin.upkeep.skipping import Skipped, SkipPlan, skip, skip_plans, skip_shown
 from course_sync_plugin.upkeep.status import status
 from course_sync_plugin.upkeep.targets import (
     Resumed,
@@ -43,6 +44,7 @@ from course_sync_plugin.upkeep.targets import (
 
 __all__ = [
     "CATALOG_OFF",
+    "Approved",
     "CatalogChange",
     "CatalogOptions",
     "CatalogResult",
@@ -51,6 +53,8 @@ __all__ = [
     "OpenProblem",
     "Outcome",
     "Resumed",
+    "SkipPlan",
+    "Skipped",
     "Stuck",
     "SyncPlan",
     "SyncPool",
@@ -86,6 +90,8 @@ __all__ = [
     "set_context",
     "set_url",
     "skip",
+    "skip_plans",
+    "skip_shown",
     "status",
     "stuck_lanes",
     "sweep",

@@ -34,7 +34,7 @@ def hold(course: Course, token: str, finding: Finding, marker_ids: Sequence[int]
         "published_version": finding.new.published_version,
         "deletes": len(deleted),
         "of": len(finding.rows),
-        "set_digest": _set_digest(deleted),
+        "set_digest": set_digest(deleted),
         "since": DatabaseNow(),
         "approved": False,
     }
@@ -48,7 +48,7 @@ def _is_approved(course: Course, finding: Finding) -> bool:
     held = HeldRun.objects.filter(course=course, approved=True).first()
     return held is not None and (held.published_version, held.set_digest) == (
         finding.new.published_version,
-        _set_digest(deleted_ids(finding.operations)),
+        set_digest(deleted_ids(finding.operations)),
     )
 
 
@@ -57,5 +57,6 @@ def deleted_ids(operations: Iterable[Operation]) -> list[str]:
     return sorted(operation.entity_id for operation in operations if operation.operation == "delete")
 
 
-def _set_digest(entity_ids: list[str]) -> str:
+def set_digest(entity_ids: Iterable[str]) -> str:
+    """Return the digest of ids that are to be deleted, which are sorted."""
     return sha256("\n".join(entity_ids).encode()).hexdigest()

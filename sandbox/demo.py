@@ -74,7 +74,8 @@ class Demo:
         if result.outcome is api.Outcome.HELD:
             deletes = sum(operation.operation == "delete" for operation in result.operations)
             print(f"It would delete {deletes} entities and is held; the demo's operator approves it.")
-            result = api.approve(course_key)[0]
+            (approved,) = api.approve([plan.token for plan in api.held_plans(course_key)])
+            result = approved.result
         for warning in result.warnings:
             print(f"  note: {warning}")
         return PublishedSource().read(course_key), result

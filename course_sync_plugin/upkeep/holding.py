@@ -1,28 +1,42 @@
-"""Approving a held run: exactly that version, exactly that set."""
+"""Approving a held run: exactly what was shown, one version and one set of ids."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import attrs
 from django.utils.translation import gettext as _
 
 from course_sync_plugin.exceptions import CourseSyncError, UnknownName
-from course_sync_plugin.held import deleted_ids
+from course_sync_plugin.held import deleted_ids, set_digest
 from course_sync_plugin.models import HeldRun, digest_of
 from course_sync_plugin.sources import get_source
 from course_sync_plugin.sync import CourseSync, SyncResult, sync_course
+from course_sync_plugin.upkeep.tokens import by_token, token_of
 
 
 @attrs.frozen
 class HeldPlan:
     """What approving a held run would delete now, by entity id.
 
-    ``published_version`` is the one that is published now; ``error`` says why the course cannot be read.
+    ``published_version`` is the one that is published now. ``token`` stands for the course, that version and these
+    ids. ``error`` says why the course cannot be read; then there is no token.
     """
 
     course_key: str
     published_version: str
     deletes: tuple[str, ...]
     of: int
+    error: str = ""
+    token: str = ""
+
+
+@attrs.frozen
+class Approved:
+    """What came of a token. ``result`` is None where no held run is what was shown with it; ``error`` then says so."""
+
+    token: str
+    result: SyncResult | None
     error: str = ""
 
 
@@ -31,16 +45,17 @@ def held_plans(course_key: str = "") -> list[HeldPlan]:
     return [_plan(held) for held in _held(course_key)]
 
 
-def approve(course_key: str = "") -> list[SyncResult]:
-    """Approve what is held and record it. A version or a set that has changed since is held anew, unapproved."""
-    results = []
-    for held in _held(course_key):
-        this_one = HeldRun.objects.filter(
-            pk=held.pk, published_version=held.published_version, set_digest=held.set_digest
-        )
-        this_one.update(approved=True)
-        results.append(sync_course(held.course.key))
-    return results
+def approve(tokens: Iterable[str], course_key: str = "") -> list[Approved]:
+    """Approve and record the held runs that are, planned anew, exactly what was shown with these tokens.
+
+    With ``course_key`` only that course is looked at. What is published in between is held anew, unapproved. Raises
+    UnknownName where nothing of that course is held.
+    """
+    plans = held_plans(course_key)
+    return [
+        Approved(token, _carry_out(plan)) if plan else Approved(token, None, _not_found(token, plans))
+        for token, plan in by_token(plans, tokens).items()
+    ]
 
 
 def _held(course_key: str) -> list[HeldRun]:
@@ -53,8 +68,29 @@ def _held(course_key: str) -> list[HeldRun]:
 
 
 def _plan(held: HeldRun) -> HeldPlan:
+    course_key = held.course.key
     try:
-        result = CourseSync(held.course.key, get_source()).plan()
+        result = CourseSync(course_key, get_source()).plan()
     except CourseSyncError as error:
-        return HeldPlan(held.course.key, held.published_version, (), held.of, error.message)
-    return HeldPlan(held.course.key, result.published_version, tuple(deleted_ids(result.operations)), held.of)
+        return HeldPlan(course_key, held.published_version, (), held.of, error.message)
+    version, deletes = result.published_version, tuple(deleted_ids(result.operations))
+    token = token_of(course_key, version, set_digest(deletes))
+    return HeldPlan(course_key, version, deletes, held.of, token=token)
+
+
+def _carry_out(plan: HeldPlan) -> SyncResult:
+    """Write down what is approved, then sync: what is read then is recorded if it is that, else held anew."""
+    held = HeldRun.objects.filter(course__key_digest=digest_of(plan.course_key))
+    held.update(
+        published_version=plan.published_version,
+        deletes=len(plan.deletes),
+        set_digest=set_digest(plan.deletes),
+        approved=True,
+    )
+    return sync_course(plan.course_key)
+
+
+def _not_found(token: str, plans: Sequence[HeldPlan]) -> str:
+    unread = [f"{plan.course_key}: {plan.error}" for plan in plans if plan.error]
+    said = _("Nothing that is held is what was shown with {token}: it changed since, or was carried out. Look again.")
+    return " ".join([said.format(token=token), *unread])

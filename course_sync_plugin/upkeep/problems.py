@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import attrs
-from django.db.models import Case, When
+from django.db.models import Case, QuerySet, When
 
-from course_sync_plugin.models import OPEN_STATES, Problem, ProblemState
+from course_sync_plugin.models import OPEN_STATES, Lane, Problem, ProblemState
 
 #: How many are shown at once: a receiver that refuses everything leaves thousands.
 SHOWN = 50
@@ -32,8 +32,17 @@ class OpenProblem:
 def problems(limit: int = SHOWN) -> list[OpenProblem]:
     """Return open problems: first those that failed, which alone can be retried or skipped; the oldest first."""
     failed_first = Case(When(state=ProblemState.FAILED, then=0), default=1)
-    rows = Problem.objects.filter(state__in=OPEN_STATES).select_related("operation", "lane__target", "lane__course")
-    shown = list(rows.order_by(failed_first, "pk")[:limit])
+    rows = Problem.objects.filter(state__in=OPEN_STATES)
+    return _seen(rows.order_by(failed_first, "pk")[:limit])
+
+
+def failed(lanes: QuerySet[Lane]) -> list[OpenProblem]:
+    """Return what failed in lanes, one lane after the other, in each the oldest first."""
+    return _seen(Problem.objects.filter(lane__in=lanes, state=ProblemState.FAILED).order_by("lane_id", "pk"))
+
+
+def _seen(rows: QuerySet[Problem]) -> list[OpenProblem]:
+    shown = list(rows.select_related("operation", "lane__target", "lane__course"))
     parked = _parked_behind(shown)
     return [_as_seen(row, parked[row.pk]) for row in shown]
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey
 
+from course_sync_plugin import api
 from course_sync_plugin.data import Structure
 from course_sync_plugin.diff.apply import Tree
 from course_sync_plugin.exceptions import CourseNotFound
@@ -18,6 +19,7 @@ from course_sync_plugin.models import Course, JournalOperation, digest_of
 from course_sync_plugin.receivers import on_course_published
 from course_sync_plugin.stored import stored_structure
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
+from course_sync_plugin.sync import SyncResult
 
 COURSE = "course-v1:Org+Course+Run"
 
@@ -136,6 +138,13 @@ def differences(course: str, *others: Structure) -> list[str]:
         if list(stored.entities) != list(other.entities):
             found.append("the document order differs")
     return found
+
+
+def approve(course: str = "") -> list[SyncResult]:
+    """Approve what is held, of one course or of all, as an operator who looks and agrees at once."""
+    approved = api.approve(plan.token for plan in api.held_plans(course))
+    assert all(one.result for one in approved)
+    return [one.result for one in approved]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from course_sync_plugin.models import Lane as LaneRow
 from course_sync_plugin.sync import Outcome
 from course_sync_plugin.targets.base import Target, TestReport
 
-from .courses import SHELF
+from .courses import SHELF, approve
 
 Send = Callable[[Message], Answer]
 
@@ -86,7 +86,7 @@ class Course:
         elif self.key in SHELF.courses:
             SHELF.delete(self.key)
         if api.sync_course(self.key).outcome == Outcome.HELD:
-            api.approve(self.key)
+            approve(self.key)
 
     @property
     def journal(self) -> list[Row]:
@@ -167,17 +167,22 @@ class Lane:
         return [OpenProblem(one.pk, one.operation.as_operation()) for one in open_problems(row)] if row else []
 
     def retry(self, chosen: Callable[[Any], bool]) -> None:
-        self._mark(chosen, api.retry)
-
-    def skip(self, chosen: Callable[[Any], bool]) -> None:
-        self._mark(chosen, api.skip)
-
-    def _mark(self, chosen: Callable[[Any], bool], what: Callable[..., int]) -> None:
-        if not self.row:
-            return
-        failed = list(Problem.objects.filter(lane=self.row, state="failed").annotate(uuid=F("operation__operation_id")))
-        if all(map(chosen, failed)):
-            what(self.name, self.course.key)
+        failed = self._failed()
+        if self.row and all(map(chosen, failed)):
+            api.retry(self.name, self.course.key)
             return
         for problem in filter(chosen, failed):
-            what(self.name, self.course.key, str(problem.uuid))
+            api.retry(self.name, self.course.key, str(problem.uuid))
+
+    def skip(self, chosen: Callable[[Any], bool]) -> None:
+        failed = self._failed()
+        if self.row and all(map(chosen, failed)):
+            plans = api.skip_plans(self.name, self.course.key)
+            api.skip_shown(self.name, [plan.token for plan in plans], self.course.key)
+            return
+        for problem in filter(chosen, failed):
+            api.skip(self.name, str(problem.uuid), self.course.key)
+
+    def _failed(self) -> list[Any]:
+        failed = Problem.objects.filter(lane=self.row, state="failed")
+        return list(failed.annotate(uuid=F("operation__operation_id")))

@@ -551,7 +551,8 @@ class TestTargets:
 
     def test_nothing_to_retry_or_skip(self):
         assert run("retry", "crm")[:2] == (0, "0 operations are planned anew.\n")
-        assert value("skip", "crm") == {"skipped": 0}
+        assert run("skip", "crm")[:2] == (0, "Nothing failed there.\n")
+        assert value("skip", "crm") == []
 
     @pytest.mark.parametrize("command", ["retry", "skip"])
     def test_what_is_no_operation(self, command):

@@ -37,7 +37,7 @@ from course_sync_plugin.testing.receiver import Receiver
 from course_sync_plugin.upkeep import delivery
 from tests.conftest import ROOT
 
-from .courses import COURSE, a_course, block, own_queries, same
+from .courses import COURSE, a_course, approve, block, own_queries, same
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -282,7 +282,7 @@ def test_skip_gives_up_one_operation_and_releases_the_rest(shelf, receiver, cour
     receiver.faults.append(poison(block("vertical", "unit-0-1")))
     api.deliver_until_empty()
     (problem,) = api.problems()
-    assert api.skip("crm", operation=problem.operation_id) == 1
+    assert api.skip("crm", problem.operation_id) == 1
     api.deliver_until_empty()
     last = json.loads(receiver.requests[-1].body)["data"]
     assert (last["operations"], last["end_of_run"]) == ([], True)
@@ -427,7 +427,7 @@ def test_a_target_may_keep_what_it_has_of_a_deleted_course(shelf, receiver, cour
     shelf.delete()
     api.sync_course(COURSE)
     assert api.status()["held"][0]["deletes"] == len(course)
-    api.approve(COURSE)
+    approve(COURSE)
     api.deliver_until_empty()
     assert receiver.difference(course) == []
     assert api.status()["targets"][0]["pending"] == 0
@@ -436,7 +436,7 @@ def test_a_target_may_keep_what_it_has_of_a_deleted_course(shelf, receiver, cour
 def test_an_approved_deletion_arrives_children_first(shelf, receiver, course):
     shelf.delete()
     api.sync_course(COURSE)
-    api.approve(COURSE)
+    approve(COURSE)
     api.deliver_until_empty()
     assert receiver.replica(COURSE).structure().entities == {}
 

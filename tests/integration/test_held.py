@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
+from io import StringIO
+from unittest import mock
 
+import attrs
 import pytest
 from django.core.management import call_command
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import SourceError, UnknownName
 from course_sync_plugin.models import Entity, HeldRun, Marker, Run
+from course_sync_plugin.stored import stored_structure
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.sync import Outcome
+from course_sync_plugin.upkeep import holding
 from course_sync_plugin.upkeep.holding import HeldPlan
 
-from .courses import COURSE, a_course, block, differences, recorded, replayed
+from .courses import COURSE, a_course, approve, block, differences, recorded, replayed
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +30,21 @@ pytestmark = pytest.mark.django_db
 def units(version: str, number: int):
     """A course with one section and so many units: three entities more than units."""
     return a_course(version, sections=1, units=number)
+
+
+def tokens(course: str = "") -> list[str]:
+    """The tokens that 'approve' shows now."""
+    return [plan.token for plan in api.held_plans(course) if plan.token]
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Run 'approve'; return exit status, output and errors."""
+    status = 0
+    try:
+        call_command("course_sync", "approve", *arguments)
+    except SystemExit as exit_:
+        status = exit_.code
+    return status, *capsys.readouterr()
 
 
 @pytest.fixture
@@ -33,6 +55,14 @@ def held(shelf):
     shelf.publish(units("v2", 7))
     assert api.sync_course(COURSE).outcome is Outcome.HELD
     return shelf
+
+
+def end(shelf, course: str) -> None:
+    """Publish and sync another course of 11 entities, then its end, which is held."""
+    shelf.publish(a_course("v1", course=course))
+    api.sync_course(course)
+    shelf.delete(course)
+    assert api.sync_course(course).outcome is Outcome.HELD
 
 
 class TestWhatIsHeld:
@@ -176,7 +206,7 @@ class TestANewerPublish:
         shelf.publish(units("v2", 38))
         call_command("course_sync", "approve")
         assert f"{COURSE}, version v2: would delete 0 of 40 entities" in capsys.readouterr().out
-        call_command("course_sync", "approve", "--yes")
+        call_command("course_sync", "approve", "--yes", "--token", *tokens())
         assert f"{COURSE}: recorded 1 create" in capsys.readouterr().out
         assert not HeldRun.objects.exists()
         assert differences(COURSE, units("v2", 38), replayed()) == []
@@ -200,48 +230,73 @@ class TestANewerPublish:
 
 class TestApproving:
     def test_it_shows_what_would_go_and_does_nothing(self, held, capsys):
-        call_command("course_sync", "approve")
-        out = capsys.readouterr().out
+        status, out, _err = run(capsys)
         assert f"{COURSE}, version v2: would delete 30 of 40 entities" in out
         assert block("vertical", "unit-0-10") in out
         assert "and 10 more" in out
-        assert "approve --yes" in out
+        (token,) = tokens()
+        assert out.splitlines()[-2:] == [
+            f"  token: {token}",
+            f"To carry out exactly this: approve --yes --token {token}",
+        ]
+        assert status == 0
         assert recorded().published_version == "v1"
+        assert HeldRun.objects.get().approved is False
 
-    def test_it_does_it(self, held, capsys):
-        call_command("course_sync", "approve", "--yes")
-        assert f"{COURSE}: recorded 30 delete" in capsys.readouterr().out
+    def test_it_does_what_was_shown(self, held, capsys):
+        ready = run(capsys)[1].splitlines()[-1].partition(": approve ")[2]
+        status, out, _err = run(capsys, *ready.split())
+        assert (status, out) == (0, f"{COURSE}: recorded 30 delete\n")
         assert not HeldRun.objects.exists()
         assert differences(COURSE, units("v2", 7), replayed()) == []
 
+    def test_the_ready_command_names_the_course_that_was_looked_at(self, held, capsys):
+        ready = run(capsys, "--course", COURSE)[1].splitlines()[-1]
+        assert ready.endswith(f": approve --course {COURSE} --yes --token {tokens()[0]}")
+
     def test_json(self, held, capsys):
-        call_command("course_sync", "approve", "--json")
-        (plan,) = json.loads(capsys.readouterr().out)
+        (plan,) = json.loads(run(capsys, "--json")[1])
         assert (plan["course_id"], plan["published_version"], plan["of"]) == (COURSE, "v2", 40)
         assert len(plan["deletes"]) == 30
-        call_command("course_sync", "approve", "--yes", "--json")
-        (result,) = json.loads(capsys.readouterr().out)
-        assert (result["course_id"], result["outcome"]) == (COURSE, "recorded")
-        assert result["operations"] == {"delete": 30}
+        status, out, _err = run(capsys, "--yes", "--token", plan["token"], "0" * 12, "--json")
+        done, not_found = json.loads(out)
+        assert status == 1
+        assert (done["token"], done["course_id"], done["outcome"]) == (plan["token"], COURSE, "recorded")
+        assert done["operations"] == {"delete": 30}
+        assert (not_found["token"], not_found["course_id"], not_found["outcome"]) == ("0" * 12, "", "not found")
+        assert "it changed since" in not_found["error"]
+
+    def test_only_what_was_shown_of_two_courses(self, held, capsys):
+        other = "course-v1:Org+Course+Other"
+        shown = tokens()
+        end(held, other)
+        assert len(set(tokens())) == 2
+        assert run(capsys, "--yes", "--token", *shown)[0] == 0
+        assert [row.course.key for row in HeldRun.objects.all()] == [other]
+        assert len(stored_structure(recorded(other))) == 11
 
     def test_one_course_alone(self, held):
         other = "course-v1:Org+Course+Other"
-        held.publish(a_course("v1", course=other))
-        api.sync_course(other)
-        held.delete(other)
-        api.sync_course(other)
-        api.approve(other)
+        end(held, other)
+        approve(other)
         assert [row.course.key for row in HeldRun.objects.all()] == [COURSE]
         assert recorded(other).published_version == ""
 
+    def test_with_a_course_no_other_is_reached(self, held, capsys):
+        other = "course-v1:Org+Course+Other"
+        end(held, other)
+        status, _out, _err = run(capsys, "--course", COURSE, "--yes", "--token", *tokens(other))
+        assert status == 1
+        assert HeldRun.objects.filter(approved=False).count() == 2
+
     def test_nothing_is_held(self, shelf, capsys):
-        for arguments in ([], ["--yes"]):
-            call_command("course_sync", "approve", *arguments)
-            assert "Nothing is held." in capsys.readouterr().out
+        assert run(capsys) == (0, "Nothing is held.\n", "")
+        assert api.approve([]) == []
 
     def test_nothing_of_this_course_is_held(self, held):
-        with pytest.raises(UnknownName, match="Other"):
-            api.approve("course-v1:Org+Course+Other")
+        for attempt in (api.held_plans, lambda course: api.approve(tokens(), course)):
+            with pytest.raises(UnknownName, match="Other"):
+                attempt("course-v1:Org+Course+Other")
         assert HeldRun.objects.get().approved is False
 
     def test_the_end_of_a_course(self, shelf, capsys):
@@ -249,42 +304,168 @@ class TestApproving:
         api.sync_course(COURSE)
         shelf.delete()
         api.sync_course(COURSE)
-        call_command("course_sync", "approve")
-        assert "version none (deleted): would delete 6 of 6 entities" in capsys.readouterr().out
-        api.approve()
+        assert "version none (deleted): would delete 6 of 6 entities" in run(capsys)[1]
+        approve()
         assert not Entity.objects.exists()
         assert api.sweep().missed == ()
 
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--token", "0" * 12], "--token is for --yes"),
+            (["--yes"], "--yes needs --token"),
+            (["--yes", "--json"], "--yes needs --token"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_wrong_usage_deletes_nothing(self, held, capsys, monkeypatch, arguments, said):
+        monkeypatch.setattr("sys.stdin", StringIO("y\n"))
+        status, out, err = run(capsys, *arguments)
+        assert (status, out) == (2, "")
+        assert said in err
+        assert Entity.objects.count() == 40
+        assert HeldRun.objects.get().approved is False
+
+
+class TestAtATerminal:
+    """``--yes`` alone: somebody sees the present state and is asked."""
+
+    @pytest.fixture
+    def terminal(self, monkeypatch):
+        """Return what types a line."""
+        keyboard, screen = pty.openpty()
+        with os.fdopen(screen, "r") as stdin, os.fdopen(keyboard, "w") as typed:
+            monkeypatch.setattr("sys.stdin", stdin)
+            yield lambda text: print(text, file=typed, flush=True)
+
+    @pytest.mark.parametrize("answer", ["y", "Yes"])
+    def test_who_agrees(self, held, capsys, terminal, answer):
+        terminal(answer)
+        status, out, _err = run(capsys, "--yes")
+        assert status == 0
+        assert out.index("would delete 30 of 40") < out.index("[y/N]") < out.index("recorded 30 delete")
+        assert differences(COURSE, units("v2", 7), replayed()) == []
+
+    @pytest.mark.parametrize("answer", ["", "n", "yess", "\x04"])
+    def test_who_does_not(self, held, capsys, terminal, answer):
+        terminal(answer)
+        status, out, _err = run(capsys, "--yes")
+        assert (status, out.splitlines()[-2:]) == (1, ["Carry this out? [y/N]", "Nothing was done."])
+        assert Entity.objects.count() == 40
+
+    def test_nothing_to_agree_to(self, shelf, capsys, terminal):
+        assert run(capsys, "--yes") == (0, "Nothing is held.\n", "")
+
+    def test_what_is_published_while_somebody_thinks(self, held, capsys, monkeypatch):
+        class Slow(StringIO):
+            def isatty(self) -> bool:
+                return True
+
+            def readline(self) -> str:
+                held.publish(units("v3", 0))
+                api.sync_course(COURSE)
+                return "y\n"
+
+        monkeypatch.setattr("sys.stdin", Slow())
+        status, out, _err = run(capsys, "--yes")
+        assert status == 1
+        assert "it changed since" in out
+        assert Entity.objects.count() == 40
+
+    def test_a_program_is_not_asked(self, held, capsys, terminal):
+        terminal("y")
+        assert run(capsys, "--yes", "--json")[0] == 2
+        assert Entity.objects.count() == 40
+
 
 class TestAnApprovalIsForOneVersionAndOneSet:
-    def test_what_was_published_since_is_not_approved_by_it(self, held):
-        """The marker of v3 is not looked at yet; the approval of v2 does not let v3 through."""
+    def test_a_bad_import_after_somebody_looked(self, shelf, capsys):
+        """100 units; 60 are published, somebody looks at what is held; then an import publishes none."""
+        shelf.publish(units("v1", 100))
+        api.sync_course(COURSE)
+        shelf.publish(units("v2", 60))
+        api.sync_course(COURSE)
+        assert "would delete 40 of 103" in run(capsys, "--course", COURSE)[1]
+        shown = tokens()
+        shelf.publish(units("v3", 0))
+        assert api.sync_course(COURSE).outcome is Outcome.HELD
+        status, out, _err = run(capsys, "--course", COURSE, "--yes", "--token", *shown)
+        assert status == 1
+        assert f"Nothing that is held is what was shown with {shown[0]}" in out
+        assert Entity.objects.count() == 103
+        row = HeldRun.objects.get()
+        assert (row.published_version, row.deletes, row.approved) == ("v3", 100, False)
+        run(capsys, "--yes", "--token", *tokens())
+        assert Entity.objects.count() == 3
+
+    def test_one_token_is_stale_and_the_other_is_carried_out(self, held, capsys):
+        other = "course-v1:Org+Course+Other"
+        end(held, other)
+        shown = tokens()
         held.publish(units("v3", 1))
-        (result,) = api.approve()
-        assert result.outcome is Outcome.HELD
+        status, out, _err = run(capsys, "--yes", "--token", *shown)
+        assert status == 1
+        assert f"{other}: recorded 11 delete" in out
+        assert "it changed since" in out
+        assert Entity.objects.count() == 40
+        assert run(capsys, "--yes", "--token", *shown)[0] == 1  # both: the other was carried out
+
+    def test_what_was_published_since_is_not_approved_by_it(self, held):
+        """The marker of v3 is not looked at yet; the token of v2 does not let v3 through."""
+        shown = tokens()
+        held.publish(units("v3", 1))
+        (approved,) = api.approve(shown)
+        assert approved.result is None
+        assert HeldRun.objects.get().approved is False
+        assert Entity.objects.count() == 40
+
+    def test_what_is_published_between_plan_and_sync_is_held_anew(self, held, capsys, monkeypatch):
+        shown = tokens()
+
+        def published_meanwhile(course_key):
+            held.publish(units("v3", 1))
+            return api.sync_course(course_key)
+
+        monkeypatch.setattr(holding, "sync_course", published_meanwhile)
+        status, out, _err = run(capsys, "--yes", "--token", *shown)
+        assert status == 1
+        assert "published again" in out
         row = HeldRun.objects.get()
         assert (row.published_version, row.deletes, row.approved) == ("v3", 36, False)
         assert Entity.objects.count() == 40
 
-    def test_the_command_says_so(self, held, capsys):
-        held.publish(units("v3", 1))
-        with pytest.raises(SystemExit) as exit_:
-            call_command("course_sync", "approve", "--yes")
-        assert exit_.value.code == 1
-        assert "published again" in capsys.readouterr().out
+    def test_another_version_with_the_same_deletions_is_held_anew(self, held):
+        HeldRun.objects.update(approved=True)
+        held.publish(units("v3", 7))
+        assert api.sync_course(COURSE).outcome is Outcome.HELD
+        row = HeldRun.objects.get()
+        assert (row.published_version, row.deletes, row.approved) == ("v3", 30, False)
+
+    def test_the_token_of_another_version_with_the_same_deletions(self, held):
+        shown = tokens()
+        held.publish(units("v3", 7))
+        assert tokens() != shown
+        assert api.approve(shown)[0].result is None
 
     def test_the_same_version_with_another_set(self, held):
         """A source may read the same version differently: a block that could not be loaded, say."""
+        shown = tokens()
         held.put(units("v2", 3))
-        (result,) = api.approve()
-        assert result.outcome is Outcome.HELD
+        assert api.approve(shown)[0].result is None
+        assert Entity.objects.count() == 40
+        HeldRun.objects.update(approved=True)
+        assert api.sync_course(COURSE).outcome is Outcome.HELD
         assert HeldRun.objects.get().deletes == 34
 
     def test_what_is_shown_is_what_would_be_done_now(self, held):
         held.publish(units("v3", 1))
-        assert api.held_plans() == [
-            HeldPlan(COURSE, "v3", tuple(sorted(block("vertical", f"unit-0-{at}") for at in range(1, 37))), 40)
-        ]
+        (plan,) = api.held_plans()
+        assert attrs.evolve(plan, token="") == HeldPlan(
+            COURSE, "v3", tuple(sorted(block("vertical", f"unit-0-{at}") for at in range(1, 37))), 40
+        )
+        (approved,) = api.approve([plan.token])
+        assert approved.result.outcome is Outcome.RECORDED
+        assert differences(COURSE, units("v3", 1), replayed()) == []
 
     def test_approved_and_then_published_again_before_it_was_done(self, held):
         HeldRun.objects.update(approved=True)
@@ -292,26 +473,30 @@ class TestAnApprovalIsForOneVersionAndOneSet:
         assert api.sync_course(COURSE).outcome is Outcome.HELD
         assert HeldRun.objects.get().approved is False
 
-    def test_approved_and_then_killed(self, held):
+    def test_approved_and_then_killed(self, held, monkeypatch):
         """The operator said yes and the process died: the sweep finds it and it is done."""
-        HeldRun.objects.update(approved=True)
+        held.publish(units("v3", 1))
+        shown = tokens()
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(holding, "sync_course", mock.Mock(side_effect=KeyboardInterrupt))
+            api.approve(shown)
+        Marker.objects.all().delete()
         assert api.sweep().missed == (COURSE,)
         api.sync_marked()
-        assert recorded().published_version == "v2"
+        assert recorded().published_version == "v3"
         assert not HeldRun.objects.exists()
         assert api.sweep().missed == ()
 
     def test_one_that_cannot_be_read_now(self, held, capsys):
+        shown = tokens()
         held.courses[COURSE] = SourceError("the modulestore does not answer")
-        other = "course-v1:Org+Course+Other"
-        held.publish(a_course("v1", course=other))
-        api.sync_course(other)
-        held.delete(other)
-        api.sync_course(other)
-        with pytest.raises(SystemExit) as exit_:
-            call_command("course_sync", "approve")
-        assert exit_.value.code == 1
-        shown = capsys.readouterr()
-        assert f"{COURSE}: the modulestore does not answer" in shown.err + shown.out
-        assert other in shown.out
-        assert [result.outcome for result in api.approve()] == [Outcome.UNREADABLE, Outcome.RECORDED]
+        end(held, "course-v1:Org+Course+Other")
+        status, out, _err = run(capsys)
+        assert status == 1
+        assert f"{COURSE}: the modulestore does not answer" in out
+        assert "course-v1:Org+Course+Other" in out
+        status, out, _err = run(capsys, "--yes", "--token", *shown, *tokens())
+        assert status == 1
+        assert "recorded 11 delete" in out
+        assert f"{COURSE}: the modulestore does not answer" in out
+        assert api.approve([""])[0].result is None

@@ -46,8 +46,8 @@ class Way:
         call_command("publish_olx", str(path), "--course-key", self.course_id)
         outcome = Outcome.HELD if api.status()["held"] else Outcome.RECORDED
         if outcome is Outcome.HELD:
-            call_command("course_sync", "approve", "--course", self.course_id)
-            call_command("course_sync", "approve", "--course", self.course_id, "--yes")
+            (plan,) = api.held_plans(self.course_id)
+            call_command("course_sync", "approve", "--course", self.course_id, "--yes", "--token", plan.token)
         call_command("course_sync", "deliver", "--until-empty")
         self.check(path)
         return outcome

@@ -12,7 +12,7 @@ from course_sync_plugin import api
 from course_sync_plugin.models import Course, Lane, Marker, Run, digest_of
 from course_sync_plugin.sync import Outcome
 
-from .courses import COURSE, a_course, own_queries, recorded
+from .courses import COURSE, a_course, approve, own_queries, recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +44,7 @@ class TestMissed:
     def test_a_course_made_again_of_which_nobody_told_us(self, known):
         known.delete()
         api.sync_course(COURSE)
-        api.approve()
+        approve()
         known.put(a_course("v3"))
         assert api.sweep().missed == (COURSE,)
 

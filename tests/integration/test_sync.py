@@ -16,7 +16,7 @@ from course_sync_plugin.sync import Outcome
 from sandbox.published.models import PublishedCourse
 from sandbox.published.source import to_json
 
-from .courses import COURSE, a_course, block, differences, journal, own_queries, recorded, replayed, same
+from .courses import COURSE, a_course, approve, block, differences, journal, own_queries, recorded, replayed, same
 
 pytestmark = pytest.mark.django_db
 
@@ -276,7 +276,7 @@ class TestTheWayOfACourse:
         api.sync_course(COURSE)
         shelf.delete()
         assert api.sync_course(COURSE).outcome is Outcome.HELD
-        assert api.approve(COURSE)[0].outcome is Outcome.RECORDED
+        assert approve(COURSE)[0].outcome is Outcome.RECORDED
         assert recorded().published_version == ""
         assert not Entity.objects.exists()
         assert replayed().entities == {}

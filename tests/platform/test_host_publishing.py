@@ -233,7 +233,7 @@ class TestTakingAway:
         assert not markers(studio)
         (plan,) = api.held_plans(studio.course_id)
         assert (len(plan.deletes), plan.of, plan.published_version) == (7, 7, "")
-        api.approve(studio.course_id)
+        api.approve([plan.token])
         assert len(replica(studio.course_id)) == 0
         assert api.sync_course(studio.course_id).outcome is Outcome.UNCHANGED
 
@@ -287,8 +287,8 @@ def test_a_course_that_is_replaced_is_held(store, author, tmp_path):
         result = api.sync_course(studio.course_id)
     assert result.outcome is Outcome.HELD
     assert len(replica(studio.course_id)) == 148
-    (approved,) = api.approve(studio.course_id)
-    assert approved.outcome is Outcome.RECORDED
+    (approved,) = api.approve(plan.token for plan in api.held_plans(studio.course_id))
+    assert approved.result.outcome is Outcome.RECORDED
     assert_rebuilt(studio.course_id)
 
 

@@ -137,7 +137,6 @@ COMPARED = {
     ("upkeep/targets.py", "name__iexact"): "two names that differ in case only are refused on every database",
     ("upkeep/targets.py", "target_name"): "compared with NULL",
     ("upkeep/targets.py", "published_version"): "compared with the empty text",
-    ("upkeep/holding.py", "published_version"): "a narrower condition beside the digest of the set",
     ("migrations/0003_journal_stays.py", "target_name"): "compared with NULL",
     ("structure/modulestore.py", "published_version"): "compared with the empty text",
     ("lanes/slices.py", "entity_type__in"): "types are the names of entry points, which differ in more than case",

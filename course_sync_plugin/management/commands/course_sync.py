@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
-from course_sync_plugin.management.subcommands.base import FAILED, Output, Subcommand
+from course_sync_plugin.management.subcommands.base import FAILED, USAGE, Output, Subcommand, WrongUsage
 from course_sync_plugin.tasks import wake_workers
 from course_sync_plugin.wakeup import Waker
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             status = options["run"](options, out)
         except CourseSyncError as error:
             self.stderr.write(error.message)
-            status = FAILED
+            status = USAGE if isinstance(error, WrongUsage) else FAILED
         except (OperationalError, ProgrammingError) as error:  # no tables yet, or no database
             said = str(error).partition("\n")[0]  # PostgreSQL repeats the query below
             self.stderr.write(_("The database said: {said}. Was 'migrate' run?").format(said=said))
@@ -61,8 +61,8 @@ class Command(BaseCommand):
 
 
 def _only_looked(options: dict[str, Any]) -> bool:
-    looks = (options.get("plan"), options.get("dry_run"), options.get("yes") is False, options.get("values") == [])
-    return any(looks)
+    asked = options.get("yes") is False and not options.get("operation")
+    return any((options.get("plan"), options.get("dry_run"), asked, options.get("values") == []))
 
 
 def _tell_workers() -> None:

@@ -1,8 +1,9 @@
 """The subcommands of ``manage.py course_sync``, by what they are about."""
 
 from course_sync_plugin.management.subcommands.catalog import DRIFT
+from course_sync_plugin.management.subcommands.mending import RETRY, SKIP
 from course_sync_plugin.management.subcommands.running import DELIVER, RUN, SWEEP
-from course_sync_plugin.management.subcommands.standing import RETRY, SKIP, STATUS
+from course_sync_plugin.management.subcommands.standing import STATUS
 from course_sync_plugin.management.subcommands.syncing import APPROVE, BACKFILL, SYNC
 from course_sync_plugin.management.subcommands.targets import (
     ADD_TARGET,

@@ -15,8 +15,12 @@ from tqdm import tqdm
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError
 
-#: Exit status: did its round; could not do it; wrong usage is argparse's 2.
-DONE, FAILED = 0, 1
+#: Exit status: did its round; could not do it; wrong usage, as argparse has it.
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+class WrongUsage(ConfigurationError):
+    """Options that do not go together, or are not enough."""
 
 
 @attrs.frozen

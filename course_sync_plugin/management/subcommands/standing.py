@@ -1,8 +1,7 @@
-"""status, retry, skip: how things stand, and what to do about what does not."""
+"""status: how things stand."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -65,35 +64,4 @@ def _show_problems(problems: list[dict[str, Any]], total: int, out: Output) -> N
         out.line(_("  and {n} more").format(n=total - len(problems)))
 
 
-def _mending_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="TARGET")
-    parser.add_argument("--course", metavar="KEY", default="", help=_("its lane through this course alone"))
-    help_text = _("this failed operation alone (default: all)")
-    parser.add_argument("--operation", metavar="ID", default="", help=help_text)
-
-
-def _retry(options: dict[str, Any], out: Output) -> int:
-    taken = api.retry(options["name"], options["course"], options["operation"])
-    out.line(_("{n} operations are planned anew.").format(n=taken))
-    out.value({"retried": taken})
-    return DONE
-
-
-def _skip(options: dict[str, Any], out: Output) -> int:
-    skipped = api.skip(options["name"], options["course"], options["operation"])
-    out.line(_("{n} operations are given up; what waited behind them goes on.").format(n=skipped))
-    out.value({"skipped": skipped})
-    return DONE
-
-
 STATUS = Subcommand("status", gettext_lazy("show where everything stands"), "status --json", _status, has_json=True)
-RETRY = Subcommand(
-    "retry", gettext_lazy("plan failed operations anew, from what the course is now"), "retry crm", _retry,
-    _mending_arguments, has_json=True,
-    wakes=True,
-)  # fmt: skip
-SKIP = Subcommand(
-    "skip", gettext_lazy("give up failed operations and release what waits behind them"),
-    "skip crm --operation 261fd25b-4574-47d8-9594-4a4d68f4bdaf", _skip, _mending_arguments, has_json=True,
-    wakes=True,
-)  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -20,6 +21,7 @@ from course_sync_plugin.management.subcommands.base import (
     refuse_if_stopped,
     tell_if_stopped,
 )
+from course_sync_plugin.management.subcommands.confirming import confirmed, confirming_arguments, ready_command
 
 #: How many entity ids are shown of what would be deleted.
 SHOWN = 20
@@ -110,21 +112,24 @@ def _backfill(options: dict[str, Any], out: Output) -> int:
 
 def _approve_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--course", metavar="KEY", default="", help=_("what is held of this course (default: all)"))
-    parser.add_argument("--yes", action="store_true", help=_("approve; without it, only show what would go"))
+    confirming_arguments(parser)
 
 
 def _approve(options: dict[str, Any], out: Output) -> int:
     course = parse_course_id(options["course"]) if options["course"] else ""
-    return _carry_out(course, out) if options["yes"] else _show_held(course, out)
+    return confirmed(options, out, lambda: _show_held(course, out), lambda tokens: _carry_out(tokens, course, out))
 
 
-def _show_held(course: str, out: Output) -> int:
+def _show_held(course: str, out: Output) -> tuple[int, list[str]]:
     plans = api.held_plans(course)
     for plan in plans:
         _show(plan, out)
-    out.line(_("'approve --yes' carries it out.") if plans else _("Nothing is held."))
+    if not plans:
+        out.line(_("Nothing is held."))
+    tokens = [plan.token for plan in plans if plan.token]
+    ready_command(out, ["approve", *(["--course", course] if course else [])], tokens)
     out.value([{"course_id": one.pop("course_key"), **one} for one in map(attrs.asdict, plans)])
-    return FAILED if any(plan.error for plan in plans) else DONE
+    return FAILED if any(plan.error for plan in plans) else DONE, tokens
 
 
 def _show(plan: api.HeldPlan, out: Output) -> None:
@@ -141,20 +146,27 @@ def _show(plan: api.HeldPlan, out: Output) -> None:
         out.line(f"  {entity_id}")
     if len(plan.deletes) > SHOWN:
         out.line(_("  and {n} more").format(n=len(plan.deletes) - SHOWN))
+    out.line(_("  token: {token}").format(token=plan.token))
 
 
-def _carry_out(course: str, out: Output) -> int:
+def _carry_out(tokens: Sequence[str], course: str, out: Output) -> int:
     tell_if_stopped(out)
-    results = api.approve(course)
-    for result in results:
-        _show_result(result, out)
-        if result.outcome is api.Outcome.HELD:
+    approved = api.approve(tokens, course)
+    for one in approved:
+        if one.result:
+            _show_result(one.result, out)
+        else:
+            out.line(one.error)
+        if one.result and one.result.outcome is api.Outcome.HELD:
             out.line(_("  it was published again, or reads otherwise now, and is held anew: look at it first"))
-    if not results:
-        out.line(_("Nothing is held."))
-    out.value([_result(result) for result in results])
-    approved = {api.Outcome.RECORDED, api.Outcome.UNCHANGED}
-    return DONE if all(result.outcome in approved for result in results) else FAILED
+    out.value([_approved(one) for one in approved])
+    done = {api.Outcome.RECORDED, api.Outcome.UNCHANGED}
+    return DONE if all(one.result and one.result.outcome in done for one in approved) else FAILED
+
+
+def _approved(one: api.Approved) -> dict[str, Any]:
+    not_found = {"course_id": "", "outcome": "not found", "error": one.error}
+    return {"token": one.token, **(_result(one.result) if one.result else not_found)}
 
 
 SYNC = Subcommand(
@@ -168,7 +180,7 @@ BACKFILL = Subcommand(
     wakes=True,
 )  # fmt: skip
 APPROVE = Subcommand(
-    "approve", gettext_lazy("show what is held because it deletes too much, and approve it"),
-    "approve --course course-v1:Org+Course+Run --yes", _approve, _approve_arguments, has_json=True,
+    "approve", gettext_lazy("show what is held because it deletes too much, and approve what was shown"),
+    "approve --yes --token 0a1b2c3d4e5f", _approve, _approve_arguments, has_json=True,
     wakes=True,
 )  # fmt: skip
