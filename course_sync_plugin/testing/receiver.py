@@ -148,7 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="example: python -m course_sync_plugin.testing.receiver --port 8000 --state replica.sqlite3",
     )
     parser.add_argument("--port", type=port_number, default=0, help="the port; left out: any that is free")
-    parser.add_argument("--secret", help="the secret that messages are signed with; left out: one is made and printed")
+    help_text = "the secret of the signatures, for tests only: a list of processes shows it; left out: one is made"
+    parser.add_argument("--secret", help=help_text)
     parser.add_argument("--state", type=Path, help="the SQLite file that keeps what was received")
     parser.add_argument("--hold", type=float, default=0, help="seconds to wait before a message is answered")
     chosen = parser.parse_args(arguments)

@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, amount
+from course_sync_plugin.management.subcommands.given_secret import given_secret, secret_arguments
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", help=_("what operators call it: letters, digits, - and _"))
     parser.add_argument("--backend", default="webhook", help=_("the kind of target (default: webhook)"))
     parser.add_argument("--url", default="", help=_("where messages go: https://…"))
-    parser.add_argument("--secret", default="", help=_("whsec_…; without it one is made and shown once"))
+    secret_arguments(parser)
     parser.add_argument(
         "--org", nargs="+", action="extend", default=[], help=_("courses of these organisations (default: all)")
     )
@@ -34,11 +35,12 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _add(options: dict[str, Any], out: Output) -> int:
+    secret = given_secret(options)
     added = api.add_target(
         options["name"],
         backend=options["backend"],
         url=options["url"],
-        secret=options["secret"],
+        secret=secret,
         orgs=options["org"],
         courses=options["course"],
         entity_types=options["entity_type"],
@@ -47,9 +49,9 @@ def _add(options: dict[str, Any], out: Output) -> int:
     out.line(_("Target {name} is added; {n} known courses will be sent.").format(name=added.name, n=added.courses))
     for warning in added.warnings:
         out.line(f"  {warning}")
-    if not options["secret"]:
+    if not secret:
         out.line(_("Its secret, shown this once: {secret}").format(secret=added.secret))
-    shown = {} if options["secret"] else {"secret": added.secret}
+    shown = {} if secret else {"secret": added.secret}
     out.value({"name": added.name, "courses": added.courses, "warnings": added.warnings, **shown})
     return DONE
 
@@ -146,22 +148,22 @@ def _set_url(options: dict[str, Any], out: Output) -> int:
 
 
 def _rotate(options: dict[str, Any], out: Output) -> int:
-    hours = options["hours"]
-    rotated = api.rotate_secret(options["name"], hours, options["secret"])
-    if not options["secret"]:
+    hours, secret = options["hours"], given_secret(options)
+    rotated = api.rotate_secret(options["name"], hours, secret)
+    if not secret:
         out.line(_("The new secret, shown this once: {secret}").format(secret=rotated.secret))
     if rotated.until:
         out.line(_("For {n:g} hours messages carry both signatures.").format(n=hours))
     else:
         lost = _("The one before it cannot be decrypted any more. ") if rotated.lost else ""
         out.line(lost + _("From now on only the new one counts."))
-    out.value({} if options["secret"] else {"secret": rotated.secret})
+    out.value({} if secret else {"secret": rotated.secret})
     return DONE
 
 
 def _rotate_arguments(parser: ArgumentParser) -> None:
     _name(parser)
-    parser.add_argument("--secret", default="", help=_("whsec_…; without it one is made and shown once"))
+    secret_arguments(parser)
     parser.add_argument("--hours", type=amount, default=24, help=_("how long the old secret still signs"))
 
 
