@@ -9,6 +9,9 @@ from django.db.models.functions import Coalesce
 
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Target
 
+#: Lanes made by one INSERT: one with all lanes of a large site would be more than MariaDB takes at once.
+CHUNK = 1000
+
 
 def wake_lanes(course: Course) -> None:
     """Make every lane of a course due, after its journal has grown; make the lanes that are missing.
@@ -58,7 +61,7 @@ def make_lanes(wanted: Iterable[tuple[Target, Course]]) -> None:
         Lane(target=target, course=course, end=course.last_position, due_at=DatabaseNow(), sequence=first)
         for target, course in wanted
     ]
-    Lane.objects.bulk_create(lanes, ignore_conflicts=True)
+    Lane.objects.bulk_create(lanes, ignore_conflicts=True, batch_size=CHUNK)
 
 
 def nudge(lanes: QuerySet[Lane]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import attrs
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from course_sync_plugin import toggles
 from course_sync_plugin.keys import org_of
 from course_sync_plugin.lanes.wake import make_lanes, missing_lanes
-from course_sync_plugin.models import Course, Lane, Target, digest_of
+from course_sync_plugin.models import Course, Lane, Target
 from course_sync_plugin.sync import Outcome, sync_course
 from course_sync_plugin.upkeep.known import among, published_courses
 from course_sync_plugin.upkeep.targets import get_target
@@ -35,39 +36,48 @@ def courses_to_fill(courses: Sequence[str] = ()) -> list[str]:
     return [among(published, course) for course in courses] or sorted(published)
 
 
-def backfill(courses: Iterable[str], target: str = "", dry_run: bool = False) -> Iterator[Filled]:
+def backfill(courses: Sequence[str], target: str = "", dry_run: bool = False) -> Iterator[Filled]:
     """Record each course that is not recorded yet and give every target its lanes; with ``target``, only what it wants.
 
-    One course that cannot be read does not stop the rest.
+    One course that cannot be read does not stop the rest. Only a course that has to be read takes queries of its own.
     """
-    targets = list(Target.objects.prefetch_related("subscriptions").order_by("name"))
     only = get_target(target) if target else None
-    for course_key in courses:
-        course = Course.objects.filter(key_digest=digest_of(course_key)).first()
-        course = course or Course(key=course_key, org=org_of(course_key))
-        yield _skipped(course, only) or _fill(course, [only] if only else targets, dry_run)
+    targets = [only] if only else list(Target.objects.prefetch_related("subscriptions").order_by("name"))
+    rows = _rows(courses)
+    skipped = _skipped(rows, only)
+    recorded = [course for course in rows if course.last_position and course.key not in skipped]
+    missing = missing_lanes(targets, recorded, Lane.objects.all())
+    if not dry_run:
+        make_lanes(missing)
+    lacking = defaultdict(list)
+    for lacks_it, course in missing:
+        lacking[course.key].append(lacks_it.name)
+    for course in rows:
+        yield skipped.get(course.key) or _fill(course, lacking[course.key], dry_run)
 
 
-def _skipped(course: Course, only: Target | None) -> Filled | None:
-    if toggles.is_excluded(course.key):
-        return Filled(course.key, False, _("skipped: excluded by course_sync.excluded"))
-    if only and not only.wants(course):
-        return Filled(course.key, False, _("skipped: {name} does not want it").format(name=only.name))
-    return None
+def _rows(courses: Sequence[str]) -> list[Course]:
+    """The rows of courses, in their order; one that is not written for a course that was never recorded. One query."""
+    known = {course.key: course for course in Course.objects.only("key", "org", "last_position")}
+    return [known.get(key) or Course(key=key, org=org_of(key)) for key in courses]
 
 
-def _fill(course: Course, targets: Sequence[Target], dry_run: bool) -> Filled:
-    course_key = course.key
+def _skipped(courses: Sequence[Course], only: Target | None) -> dict[str, Filled]:
+    """What is not to be looked at, by course, with the reason."""
+    unwanted = [course.key for course in courses if only and not only.wants(course)]
+    excluded = toggles.excluded_among([course.key for course in courses])
+    reasons = dict.fromkeys(unwanted, _("skipped: {name} does not want it").format(name=only.name if only else ""))
+    reasons |= dict.fromkeys(excluded, _("skipped: excluded by course_sync.excluded"))
+    return {key: Filled(key, False, reason) for key, reason in reasons.items()}
+
+
+def _fill(course: Course, lacking: Sequence[str], dry_run: bool) -> Filled:
     if not course.last_position:
-        return _record(course_key, dry_run)
-    missing = missing_lanes(targets, [course], Lane.objects.filter(course=course))
-    if not missing:
-        return Filled(course_key, False, _("skipped: recorded, and every target that wants it has a lane"))
-    names = ", ".join(target.name for target, _course in missing)
-    if dry_run:
-        return Filled(course_key, True, _("would send a snapshot to {names}").format(names=names))
-    make_lanes(missing)
-    return Filled(course_key, True, _("snapshot due for {names}").format(names=names))
+        return _record(course.key, dry_run)
+    if not lacking:
+        return Filled(course.key, False, _("skipped: recorded, and every target that wants it has a lane"))
+    said = _("would send a snapshot to {names}") if dry_run else _("snapshot due for {names}")
+    return Filled(course.key, True, said.format(names=", ".join(lacking)))
 
 
 def _record(course_key: str, dry_run: bool) -> Filled:

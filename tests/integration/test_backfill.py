@@ -9,9 +9,10 @@ from django.core.management import call_command
 from waffle.testutils import override_switch
 
 from course_sync_plugin import api, toggles
-from course_sync_plugin.models import Course, JournalOperation, Lane, Run, Target
+from course_sync_plugin.lanes.wake import make_missing_lanes
+from course_sync_plugin.models import Course, JournalOperation, Lane, Run, Target, digest_of
 
-from .courses import a_course, recorded
+from .courses import a_course, own_queries, recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -93,7 +94,7 @@ def test_json(published, capsys):
 
 
 def test_an_excluded_course_is_skipped_and_says_why(published, capsys, monkeypatch):
-    monkeypatch.setattr(toggles, "is_excluded", lambda key: key == RUNS[0])
+    monkeypatch.setattr(toggles, "excluded_among", lambda keys: {RUNS[0]} & set(keys))
     assert f"{RUNS[0]}: skipped: excluded by course_sync.excluded" in backfill(capsys)[1]
     assert Course.objects.count() == 2
 
@@ -158,6 +159,29 @@ class TestATarget:
         with pytest.raises(SystemExit):
             call_command("course_sync", "backfill", "--target", "cmr")
         assert "Did you mean 'crm'?" in capsys.readouterr().err
+
+
+#: What courses lack, and whether it is a dry run. A course that must be read takes queries of its own.
+STATES = [("nothing", True), ("nothing", False), ("lanes", True), ("lanes", False), ("everything", True)]
+
+
+@pytest.mark.parametrize(("lacks", "dry_run"), STATES)
+def test_its_queries_do_not_grow_with_the_courses(shelf, receiver, lacks, dry_run):
+    counts = []
+    for number in (5, 50):
+        keys = [f"course-v1:Org+Course+Of{number}-{at}" for at in range(number)]
+        for key in keys:
+            shelf.put(a_course("v1", course=key))
+        values = {"org": "Org", "last_position": 1, "published_version": "v1"}
+        rows = [Course(key=key, key_digest=digest_of(key), **values) for key in keys]
+        Course.objects.bulk_create(rows if lacks != "everything" else [])
+        make_missing_lanes(rows if lacks == "nothing" else [])
+        with own_queries() as queries:
+            filled = list(api.backfill(api.courses_to_fill(keys), dry_run=dry_run))
+        assert [one.done for one in filled] == [lacks != "nothing"] * number
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 6
+    assert Lane.objects.count() == (0 if dry_run and lacks != "nothing" else 55)
 
 
 def test_its_queries_do_not_grow_with_the_targets(published, django_assert_max_num_queries):

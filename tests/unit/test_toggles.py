@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.core.cache import cache
@@ -65,27 +65,92 @@ def test_every_thread_sees_it_turned():
     assert seen == [False, True]
 
 
+class Host:
+    """The host's course flags, with the overrides that somebody made; None: one that is not enabled any more."""
+
+    def __init__(self):
+        self.courses: dict[str, bool | None] = {}
+        self.orgs: dict[str, bool | None] = {}
+        self.everywhere = False
+        self.asked = 0
+
+    def is_enabled(self, course_key: CourseKey | None = None) -> bool:
+        assert course_key is None or isinstance(course_key, CourseKey)
+        self.asked += 1
+        own = self.courses.get(str(course_key))
+        of_org = self.orgs.get(course_key.org) if course_key else None
+        return next((one for one in (own, of_org) if one is not None), self.everywhere)
+
+
+class Overrides:
+    """The rows of a model of overrides, as a manager returns them."""
+
+    def __init__(self, keys):
+        self.keys = keys
+
+    def filter(self, waffle_flag: str) -> Overrides:
+        assert waffle_flag == "course_sync.excluded"
+        return self
+
+    def values_list(self, _column: str, flat: bool) -> list[str]:
+        return list(self.keys)
+
+
+@pytest.fixture
+def host(monkeypatch) -> Host:
+    """A host that has flags for courses."""
+    host = Host()
+
+    def flag(name: str, _module: str) -> Host:
+        assert name == "course_sync.excluded"
+        return host
+
+    package = ModuleType("openedx.core.djangoapps.waffle_utils")
+    package.CourseWaffleFlag = flag
+    models = ModuleType(f"{package.__name__}.models")
+    models.WaffleFlagCourseOverrideModel = SimpleNamespace(objects=Overrides(host.courses))
+    models.WaffleFlagOrgOverrideModel = SimpleNamespace(objects=Overrides(host.orgs))
+    for name in ("openedx", "openedx.core", "openedx.core.djangoapps"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    for module in (package, models):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return host
+
+
 class TestExcluded:
     def test_nobody_without_edx_platform(self):
         assert toggles.is_excluded(COURSE) is False
 
-    def test_inside_the_host_its_course_flags_decide(self, monkeypatch):
-        excluded = {COURSE}
+    def test_none_of_many_without_edx_platform(self):
+        assert toggles.excluded_among([COURSE]) == set()
 
-        class CourseWaffleFlag:
-            def __init__(self, name, module):
-                assert name == "course_sync.excluded"
-
-            def is_enabled(self, course_key):
-                assert isinstance(course_key, CourseKey)
-                return str(course_key) in excluded
-
-        module = ModuleType("openedx.core.djangoapps.waffle_utils")
-        module.CourseWaffleFlag = CourseWaffleFlag
-        for name in ("openedx", "openedx.core", "openedx.core.djangoapps"):
-            monkeypatch.setitem(sys.modules, name, ModuleType(name))
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+    def test_inside_the_host_its_course_flags_decide(self, host):
+        host.courses[COURSE] = True
         assert toggles.is_excluded(COURSE) is True
         assert toggles.is_excluded("course-v1:Org+Other+Run") is False
-        excluded.clear()
+        host.courses.clear()
         assert toggles.is_excluded(COURSE) is False
+
+    @pytest.mark.parametrize("everywhere", [False, True])
+    def test_of_many_courses_each_is_told_as_by_itself(self, host, everywhere):
+        """A course's own override counts for more than its organisation's, and that for more than the flag."""
+        host.everywhere = everywhere
+        host.courses.update({"course-v1:On+Course+Off": False, "course-v1:Off+Course+On": True, COURSE: None})
+        host.orgs.update({"On": True, "Off": False, "Unset": None})
+        orgs, names = ("On", "Off", "Unset", "Org", "ORG"), ("Run", "On", "Off", "Other")
+        keys = [f"course-v1:{org}+Course+{name}" for org in orgs for name in names]
+        assert toggles.excluded_among(keys) == {key for key in keys if toggles.is_excluded(key)}
+
+    def test_of_many_courses_the_flag_is_asked_once(self, host):
+        host.courses["course-v1:Org+Course+Run1"] = True
+        host.orgs["Out"] = True
+        keys = [f"course-v1:{org}+Course+Run{at}" for org in ("Org", "Other", "Out") for at in range(50)]
+        excluded = toggles.excluded_among(keys)
+        assert excluded == {"course-v1:Org+Course+Run1", *(key for key in keys if ":Out+" in key)}
+        assert host.asked == 3
+
+    def test_an_override_in_another_case(self, host, monkeypatch):
+        """MySQL takes it for one of this course, so the flag is asked."""
+        host.courses["course-v1:ORG+COURSE+RUN"] = True
+        monkeypatch.setattr(host, "is_enabled", lambda course_key=None: str(course_key) == COURSE)
+        assert toggles.excluded_among([COURSE]) == {COURSE}

@@ -49,9 +49,9 @@ class Output:
         if not texts:
             self.line(_("  none"))
 
-    def progress(self, items: Sequence[Any], unit: str) -> Iterator[Any]:
-        """Go through items with a progress bar, on a terminal."""
-        return iter(tqdm(items, unit=unit, disable=None if not self.as_json else True, leave=False))
+    def progress(self, items: Iterable[Any], unit: str, total: int | None = None) -> Iterator[Any]:
+        """Go through items with a progress bar, on a terminal. ``total``: how many, where they have no length."""
+        return iter(tqdm(items, unit=unit, total=total, disable=None if not self.as_json else True, leave=False))
 
 
 def amount(text: str) -> float:

@@ -101,7 +101,8 @@ def _backfill_arguments(parser: ArgumentParser) -> None:
 def _backfill(options: dict[str, Any], out: Output) -> int:
     tell_if_stopped(out)
     courses = api.courses_to_fill(options["course"])
-    filled = list(api.backfill(out.progress(courses, "course"), options["target"], options["dry_run"]))
+    filling = api.backfill(courses, options["target"], options["dry_run"])
+    filled = list(out.progress(filling, "course", len(courses)))
     for one in filled:
         out.line(f"{one.course_key}: {one.reason}")
     total = _("{done} of {n} courses would be done") if options["dry_run"] else _("{done} of {n} courses")
