@@ -218,6 +218,25 @@ def test_drift_follows_both_sides(filled):
     assert CatalogRecord.objects.get(key=KEY).drift == {}
 
 
+def test_its_queries_do_not_grow_with_what_drifts(settings):
+    """Each is seen for the first time, and noted."""
+    counts = []
+    for number in (5, 50):
+        CatalogRecord.objects.all().delete()
+        CourseOverview.objects.all().delete()
+        CourseOverview.objects.bulk_create(CourseOverview(id=made_up_key(at)) for at in range(number))
+        with CatalogServer(MadeUpRuns(number)) as server:
+            for name, value in server.settings.items():
+                setattr(settings, name, value)
+            api.update_catalog_data(api.CatalogOptions())
+        CatalogRecord.objects.update(drift={})
+        with CaptureQueriesContext(connection) as queries:
+            assert len({one.course_id for one in api.drift()}) == number
+        assert not CatalogRecord.objects.filter(drift={}).exists()
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
 def test_drift_is_never_written(filled):
     drift()
     api.restore_catalog_columns([KEY])
