@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 from django.db import DatabaseError, connection, transaction
 
-from course_sync_plugin import journal, leases
+from course_sync_plugin import bulk, journal, leases
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.handlers import FIELD_SET_VERSION
 from course_sync_plugin.lanes.wake import wake_lanes
@@ -21,7 +21,6 @@ from course_sync_plugin.stored import StoredRow
 
 log = logging.getLogger(__name__)
 
-CHUNK = 500
 _COLUMNS = ["entity_type", "block_type", "parent_id", "index", "fields", "digest", "revision"]
 
 
@@ -116,15 +115,13 @@ def _release(course: Course, token: str, published_version: str, **values: Any) 
 
 
 def _write_entities(course: Course, finding: Finding) -> None:
-    rows = list(_changed_entities(course, finding))
     # MySQL takes any unique key for the conflict and cannot be told which.
     unique = ["course", "id_digest"] if connection.features.supports_update_conflicts_with_target else None
-    Entity.objects.bulk_create(
-        rows, batch_size=CHUNK, update_conflicts=True, update_fields=_COLUMNS, unique_fields=unique
-    )
+    rows = _changed_entities(course, finding)
+    bulk.insert(rows, update_conflicts=True, update_fields=_COLUMNS, unique_fields=unique)
     gone = [row.pk for entity_id, row in finding.rows.items() if entity_id not in finding.new.entities]
-    for start in range(0, len(gone), CHUNK):
-        Entity.objects.filter(pk__in=gone[start : start + CHUNK]).delete()
+    for keys in bulk.chunks(gone):
+        Entity.objects.filter(pk__in=keys).delete()
 
 
 def _changed_entities(course: Course, finding: Finding) -> Iterable[Entity]:

@@ -7,12 +7,11 @@ from typing import Any
 
 import attrs
 
+from course_sync_plugin import bulk
 from course_sync_plugin.data import Entity, Structure
 from course_sync_plugin.diff.handlers import FIELD_SET_VERSION, handler_for
 from course_sync_plugin.models import Course
 from course_sync_plugin.models import Entity as EntityRow
-
-CHUNK = 500
 
 
 @attrs.frozen(slots=True)
@@ -80,6 +79,5 @@ def _document_order(children: Mapping[str | None, list[str]]) -> Iterator[str]:
 
 
 def _fields(pks: Iterable[int]) -> Iterator[tuple[int, Any]]:
-    wanted = list(pks)
-    for start in range(0, len(wanted), CHUNK):
-        yield from EntityRow.objects.filter(pk__in=wanted[start : start + CHUNK]).values_list("pk", "fields")
+    for keys in bulk.chunks(list(pks)):
+        yield from EntityRow.objects.filter(pk__in=keys).values_list("pk", "fields")

@@ -7,7 +7,7 @@ import logging
 import attrs
 from django.db.models import Exists, F, OuterRef
 
-from course_sync_plugin import toggles
+from course_sync_plugin import bulk, toggles
 from course_sync_plugin.lanes.wake import make_missing_lanes
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Marker
 from course_sync_plugin.sources import get_source
@@ -37,7 +37,7 @@ def sweep() -> Swept:
     published = dict(get_source().published_versions())
     known = _known()
     missed = [course for course in known if _is_missed(course, published.get(course.key, ""))]
-    Marker.objects.bulk_create(Marker(course=course, course_key=course.key, seen_at=DatabaseNow()) for course in missed)
+    bulk.insert(Marker(course=course, course_key=course.key, seen_at=DatabaseNow()) for course in missed)
     lanes = Lane.objects.filter(due_at=None, failing=False, waiting_for="", cursor__lt=F("end"))
     swept = Swept(
         tuple(course.key for course in missed),

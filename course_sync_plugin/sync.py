@@ -188,7 +188,7 @@ class CourseSync:
         if reading.whole == self.course.structure_digest:
             version = reading.structure.published_version
             move_on(self.course, self.token, version, self.marker_ids)
-            return SyncResult(self.course_key, Outcome.UNCHANGED, version)
+            return SyncResult(self.course_key, Outcome.UNCHANGED, version, warnings=reading.structure.warnings)
         finding = self._find(reading)
         if must_be_held(self.course, finding):
             hold(self.course, self.token, finding, self.marker_ids)
@@ -237,17 +237,19 @@ class CourseSync:
     def _log(self, result: SyncResult) -> None:
         """One line per sync that had something to read; a warning where somebody should look."""
         has_read = bool(self.token)
-        somebody = result.error or (has_read and (result.incomplete or result.outcome is Outcome.HELD))
+        is_odd = result.incomplete or result.warnings or result.outcome is Outcome.HELD
+        somebody = result.error or (has_read and is_odd)
         counts = Counter(operation.operation for operation in result.operations)
         log.log(
             logging.WARNING if somebody else logging.INFO if has_read else logging.DEBUG,
-            "course_sync: course=%s outcome=%s version=%s create=%s move=%s update=%s delete=%s incomplete=%s error=%s"
-            " seconds=%.2f",
+            "course_sync: course=%s outcome=%s version=%s create=%s move=%s update=%s delete=%s incomplete=%s"
+            " warnings=%s error=%s seconds=%.2f",
             result.course_key,
             result.outcome.value,
             result.published_version or None,
             *(counts[name] for name in ("create", "move", "update", "delete")),
             result.incomplete,
+            len(result.warnings),
             result.error or None,
             time.monotonic() - self.began,
         )

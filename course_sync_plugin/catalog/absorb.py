@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from django.db import connection
 
+from course_sync_plugin import bulk
 from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.course_overviews import Columns
 from course_sync_plugin.catalog.fields import Ownership
@@ -151,9 +152,7 @@ class Absorber:
         if not self.dry and records:
             # MySQL takes any unique key for the conflict and cannot be told which.
             unique = ["key_digest"] if connection.features.supports_update_conflicts_with_target else None
-            CatalogRecord.objects.bulk_create(
-                records, update_conflicts=True, update_fields=_WRITTEN, unique_fields=unique
-            )
+            bulk.insert(records, update_conflicts=True, update_fields=_WRITTEN, unique_fields=unique)
         write(old, new, self.changed, self.dry)
 
 

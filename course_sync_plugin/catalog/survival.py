@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from course_sync_plugin import bulk
 from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.absorb import Change, differences, write
 from course_sync_plugin.catalog.configuration import is_on, newest_configuration
@@ -35,7 +36,7 @@ def note_created(key: str) -> None:
         empty = CatalogRecord(
             key=key, key_digest=digest_of(key), seen_at=now, changed_at=now, run_number=0, check_at=DatabaseNow()
         )
-        CatalogRecord.objects.bulk_create([empty], ignore_conflicts=True)
+        bulk.insert([empty], ignore_conflicts=True)
 
 
 def restore(keys: Iterable[str]) -> int:

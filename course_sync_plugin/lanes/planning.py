@@ -11,7 +11,7 @@ from django.db import transaction
 from course_sync_plugin import journal
 from course_sync_plugin.data import Structure
 from course_sync_plugin.diff.engine import diff
-from course_sync_plugin.lanes.problems import open_problems, to_retry
+from course_sync_plugin.lanes.problems import close, open_problems, to_retry
 from course_sync_plugin.lanes.repairs import Undone, repairs
 from course_sync_plugin.lanes.settle import change
 from course_sync_plugin.lanes.slices import visible
@@ -49,7 +49,7 @@ def plan_repairs(lane: Lane) -> None:
         operations = repairs(stored_structure(course), [_undone(problem) for problem in problems])
         if operations:
             journal.append(course, operations, RunKind.REPAIR, lane=lane)
-        Problem.objects.filter(pk__in=[problem.pk for problem in problems]).update(state=ProblemState.RETRIED)
+        close(lane, [problem.pk for problem in problems])
         change(lane, end=course.last_position)
 
 

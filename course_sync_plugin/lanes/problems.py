@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from course_sync_plugin import bulk
 from course_sync_plugin.data import Operation
 from course_sync_plugin.lanes.blocked import Blocked
 from course_sync_plugin.models import OPEN_STATES, DatabaseNow, JournalOperation, Lane, Problem, ProblemState
-
-#: Problems that one UPDATE closes.
-CHUNK = 500
 
 
 def reload(blocked: Blocked, lane: Lane) -> None:
@@ -67,7 +65,13 @@ def write_answer(lane: Lane, rows: Iterable[JournalOperation], failures: Mapping
             blocked.add(_write(lane, row.pk, state, holder, failures[operation.id]), operation)
         elif blocked:
             closed += _write_carried_out(lane, row.pk, operation, blocked)
-    _close(lane, closed)
+    close(lane, closed)
+
+
+def close(lane: Lane, keys: Sequence[int]) -> None:
+    """Close the open problems of a lane that have these keys."""
+    for part in bulk.chunks(keys):
+        lane.problems.filter(pk__in=part, state__in=OPEN_STATES).update(state=ProblemState.RETRIED)
 
 
 def close_all(lane: Lane, blocked: Blocked) -> None:
@@ -85,12 +89,6 @@ def _write_carried_out(lane: Lane, row_id: int, operation: Operation, blocked: B
     if displacer:
         blocked.add(_write(lane, row_id, ProblemState.MISPLACED, displacer), operation)
     return [problem.pk for problem in closed]
-
-
-def _close(lane: Lane, keys: Sequence[int]) -> None:
-    for start in range(0, len(keys), CHUNK):
-        problems = lane.problems.filter(pk__in=keys[start : start + CHUNK], state__in=OPEN_STATES)
-        problems.update(state=ProblemState.RETRIED)
 
 
 def _entity(problem: Problem) -> str:

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
+from course_sync_plugin import bulk
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Target
-
-#: Lanes made by one INSERT: one with all lanes of a large site would be more than MariaDB takes at once.
-CHUNK = 1000
 
 
 def wake_lanes(course: Course) -> None:
@@ -57,11 +55,11 @@ def make_lanes(wanted: Iterable[tuple[Target, Course]]) -> None:
         return
     now = Course.objects.annotate(now=DatabaseNow()).values_list("now", flat=True)[0]
     first = int(now.timestamp() * 1000)
-    lanes = [
+    lanes = (
         Lane(target=target, course=course, end=course.last_position, due_at=DatabaseNow(), sequence=first)
         for target, course in wanted
-    ]
-    Lane.objects.bulk_create(lanes, ignore_conflicts=True, batch_size=CHUNK)
+    )
+    bulk.insert(lanes, ignore_conflicts=True)
 
 
 def nudge(lanes: QuerySet[Lane]) -> None:

@@ -15,7 +15,7 @@ import attrs
 from course_sync_plugin.data import LONGEST_KEY, Entity, Structure
 from course_sync_plugin.diff.handlers import chain, handler_for
 from course_sync_plugin.exceptions import InvalidCourse
-from course_sync_plugin.structure.values import InvalidValue, normalised
+from course_sync_plugin.structure.values import Reading, read
 
 
 @attrs.frozen(slots=True)
@@ -53,6 +53,7 @@ class StructureBuilder:
     warnings: list[str] = attrs.field(factory=list)
     _entities: dict[str, Entity] = attrs.field(factory=dict, init=False)
     _unreadable: set[str] = attrs.field(factory=set, init=False)
+    _readings: dict[tuple[str, int], Reading] = attrs.field(factory=dict, init=False)
 
     def build(self) -> Structure:
         """Return the structure. Raises InvalidCourse where an entity id is longer than 255 characters."""
@@ -91,17 +92,21 @@ class StructureBuilder:
         fields = {}
         for name, field in handler.fields.items():
             raw = (settings if field.effective else block.fields).get(name)
-            value = self._value(block, name, field.kind, raw) if raw is not None else None
-            if value is not None:
-                fields[name] = value
+            if raw is None:
+                continue
+            reading = self._inherited(field.kind, raw) if field.effective else read(field.kind, raw)
+            if reading.warning:
+                self.warnings.append(f"{block.entity_id}: {name} {reading.warning}")
+            if reading.value is not None:
+                fields[name] = reading.value
         return Entity(block.entity_id, handler.entity_type, block.block_type, parent_id, fields)
 
-    def _value(self, block: RawBlock, name: str, kind: str, raw: Any) -> Any:
-        try:
-            return normalised(kind, raw)
-        except InvalidValue as error:
-            self.warnings.append(f"{block.entity_id}: {name} is left out: {error}")
-            return None
+    def _inherited(self, kind: str, raw: Any) -> Reading:
+        """What many blocks have from one is read once: it may be large. ``blocks`` keeps the raw value itself alive."""
+        key = kind, id(raw)
+        if key not in self._readings:
+            self._readings[key] = read(kind, raw)
+        return self._readings[key]
 
     def _structure(self) -> Structure:
         children: dict[str, list[str]] = {}

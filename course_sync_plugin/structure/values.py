@@ -11,14 +11,17 @@ from __future__ import annotations
 import json
 import math
 import re
+import reprlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import attrs
 from dateutil import parser as dateutil_parser
 
 from course_sync_plugin.data import utc_text
+from course_sync_plugin.structure.digest import canonical
 
 #: Control characters and surrogates that XML forbids; the platform's String field drops them too.
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -29,8 +32,21 @@ DURATION = re.compile(
     r"(?:(?P<minutes>\d+) minutes?)?\s?(?:(?P<seconds>\d+) seconds?)?"
 )
 
+#: Levels of objects and lists in one value. MariaDB takes JSON of 31 levels. In the body of an envelope, which a
+#: receiver may store as it comes, five stand around a value: body, ``data``, ``operations``, the operation, ``fields``.
+DEEPEST = 31 - 5
+
+#: Bytes of one value, as JSON in UTF-8. An operation holds a handful of values twice, before and after, and must fit
+#: into one statement of the database and one message.
+LARGEST = 64 * 2**10
+
 #: Two dates that differ in year, month and day: what a parser fills in from them was not in the text.
 _ONE_DAY, _OTHER_DAY = datetime(2000, 1, 1), datetime(2004, 2, 2)
+
+
+#: However large or deep a value is, little of it is looked at.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 class InvalidValue(ValueError):
@@ -53,6 +69,22 @@ def normalised(kind: str, raw: Any) -> Any:
         raise InvalidValue(f"{shown(raw)} is out of range") from error
 
 
+@attrs.frozen(slots=True)
+class Reading:
+    """What a raw value says: None where it says nothing, or nothing that can be kept; ``warning`` says why then."""
+
+    value: Any
+    warning: str = ""
+
+
+def read(kind: str, raw: Any) -> Reading:
+    """Return what :func:`normalised` does, with a warning in place of its error."""
+    try:
+        return Reading(normalised(kind, raw))
+    except InvalidValue as error:
+        return Reading(None, f"is left out: {error}")
+
+
 def unquoted(text: str) -> str | None:
     """Return what a string of an OLX attribute stands for: ``null`` is None, ``"a"`` (with its quotes) is ``a``."""
     if text == "null":
@@ -67,7 +99,7 @@ def unquoted(text: str) -> str | None:
 
 def shown(raw: Any) -> str:
     """Return a value as a message shows it: short, on one line."""
-    text = repr(raw)
+    text = _SHORT.repr(raw)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -81,7 +113,7 @@ def _text(raw: Any) -> str:
         return json.dumps(raw)
     if not isinstance(raw, str):
         raise InvalidValue(f"{shown(raw)} is no text")
-    return FORBIDDEN_CHARACTERS.sub("", raw)
+    return _bounded(FORBIDDEN_CHARACTERS.sub("", raw))
 
 
 def _boolean(raw: Any) -> bool | None:
@@ -102,15 +134,15 @@ def _number(raw: Any) -> float | None:
 
 def _finite(raw: Any) -> int | float | None:
     value = _plain(raw)
-    if value is None or isinstance(value, int):
-        return value
+    if value is None:
+        return None
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise InvalidValue(f"{shown(raw)} is no number") from None
     if not math.isfinite(number):
         raise InvalidValue(f"{shown(raw)} is no number")
-    return number
+    return value if isinstance(value, int) else number
 
 
 def _date(raw: Any) -> str | None:
@@ -167,21 +199,32 @@ def _object(raw: Any) -> dict | list | None:
         return None
     if not isinstance(value, (dict, list, tuple)):
         raise InvalidValue(f"{shown(raw)} is neither an object nor a list")
-    return _canonical(value)
+    return _bounded(_canonical(value))
 
 
-def _canonical(value: Any) -> Any:
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str) and len(value) <= LARGEST // 6:  # no character has more than six bytes in JSON
+        return value
+    size = len(canonical(value))
+    if size > LARGEST:
+        raise InvalidValue(f"{shown(value)} has {size} bytes, and a value may have {LARGEST}")
+    return value
+
+
+def _canonical(value: Any, level: int = 1) -> Any:
     """JSON with text keys in their order, so that equal values are written with equal bytes."""
+    if level > DEEPEST and isinstance(value, (dict, list, tuple)):
+        raise InvalidValue(f"it is nested deeper than {DEEPEST} levels")
     if isinstance(value, dict):
         named = {_text(key) if isinstance(key, str) else _key(key): child for key, child in value.items()}
-        return {key: _canonical(named[key]) for key in sorted(named)}
+        return {key: _canonical(named[key], level + 1) for key in sorted(named)}
     if isinstance(value, (list, tuple)):
-        return [_canonical(child) for child in value]
+        return [_canonical(child, level + 1) for child in value]
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, datetime):
         return utc_text(value)
-    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+    if value is None or (isinstance(value, (int, float)) and math.isfinite(value)):
         return value
     raise InvalidValue(f"{shown(value)} has no form in JSON")
 

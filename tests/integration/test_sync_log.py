@@ -42,7 +42,7 @@ def test_one_line_per_sync(shelf, log):
     (line,) = lines(log, SYNC)
     pattern = (
         rf"course_sync: course={re.escape(COURSE)} outcome=recorded version=v1 create=11 move=0 update=0 delete=0"
-        r" incomplete=False error=None seconds=\d+\.\d\d"
+        r" incomplete=False warnings=0 error=None seconds=\d+\.\d\d"
     )
     assert re.fullmatch(pattern, line)
     shelf.publish(a_course("v2"))
@@ -78,6 +78,17 @@ def test_a_warning_where_somebody_should_look(shelf, receiver, log):
     api.deliver_due()
     (line,) = lines(log, DELIVER, logging.WARNING)
     assert "503" in line
+
+
+def test_values_that_are_left_out_are_counted_and_not_shown(shelf, log):
+    """Their warnings show what they are: content."""
+    for version in ("v1", "v2"):
+        shelf.publish(a_course(version, titles={"unit-0-0": TITLE * 10_000}))
+        result = api.sync_course(COURSE)
+        assert len(result.warnings) == 1, "an unchanged course says so too"
+        (line,) = lines(log, SYNC, logging.WARNING)
+        assert " warnings=1 " in line
+        assert TITLE not in line
 
 
 def test_no_content_and_no_secret_whatever_happens(shelf, receiver, log, capsys):

@@ -153,3 +153,10 @@ def test_no_identifier_is_compared_by_a_collation(path):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _COMPARING:
             compared |= {word.arg for word in node.keywords if word.arg and EXACT & {word.arg, *word.arg.split("__")}}
     assert {one for one in compared if (name_of(path), one) not in COMPARED} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_many_rows_are_written_by_one_function(path):
+    """It bounds the bytes of a statement: databases refuse longer ones (``max_allowed_packet``)."""
+    writes = re.findall(r"\.(?:bulk_create|bulk_update|abulk_create|abulk_update)\(", path.read_text("utf-8"))
+    assert len(writes) == (name_of(path) == "bulk.py")

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_sync_plugin.structure.values import InvalidValue, normalised, unquoted
+from course_sync_plugin.structure.values import DEEPEST, LARGEST, InvalidValue, normalised, unquoted
+
+
+def nested(levels: int) -> object:
+    """An object of so many levels; the last holds a number."""
+    value: object = 1
+    for _ in range(levels):
+        value = [value] if isinstance(value, dict) else {"a": value}
+    return value
+
 
 EASTERN = timezone(timedelta(hours=-5))
 
@@ -118,12 +127,38 @@ def test_values_are_written_in_one_way(kind: str, raw: object, expected: object)
         ("object", {"a": float("nan")}),
         ("object", {(1, 2): 3}),
         ("object", "[" * 100_000),
+        ("object", nested(DEEPEST + 1)),
+        ("object", nested(500)),
+        ("object", json.dumps(nested(DEEPEST + 1))),
+        ("object", {"a": "x" * LARGEST}),
+        ("object", {"x" * LARGEST: 1}),
+        ("object", {"a": 10**400}),
+        ("integer", 10**400),
+        ("number", 10**400),
+        ("text", "x" * LARGEST),
+        ("text", '"' * (LARGEST // 2)),
+        ("text", "第" * (LARGEST // 3)),
+        ("text", "x" * 20_000_000),
     ],
 )
 def test_what_a_field_would_refuse_is_refused(kind: str, raw: object):
     with pytest.raises(InvalidValue) as error:
         normalised(kind, raw)
     assert 5 < len(str(error.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw"),
+    [
+        ("object", nested(DEEPEST)),
+        ("object", {"a": "x" * (LARGEST - 8)}),
+        ("text", "x" * (LARGEST - 2)),
+        ("text", '"' * (LARGEST // 2 - 1)),
+        ("text", "第" * (LARGEST // 3 - 1)),
+    ],
+)
+def test_what_is_just_small_enough_is_kept(kind: str, raw: object):
+    assert normalised(kind, raw) == raw
 
 
 @pytest.mark.parametrize("kind", ["text", "boolean", "integer", "number", "date", "duration", "object"])
