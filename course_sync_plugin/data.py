@@ -151,6 +151,11 @@ class FailedOperation:
 
 @attrs.frozen
 class Answer:
-    """A receiver's answer to an envelope it accepted: everything worked but ``failed``."""
+    """A receiver's answer to an envelope it accepted: everything worked but ``failed``.
+
+    ``warning``: what of its report of failures could not be understood, and so counts as none; a sentence for the
+    operator that holds no content. Empty for nearly all answers, also for those that are no report.
+    """
 
     failed: tuple[FailedOperation, ...] = ()
+    warning: str = ""

@@ -129,6 +129,10 @@ class LaneTurn:
         while envelope:
             verdict = self._send(target, envelope)
             self.error = verdict.error
+            if verdict.warning:
+                log.warning(
+                    "course_sync: target=%s course=%s warning=%s", self.lane.target, self.lane.course, verdict.warning
+                )
             with transaction.atomic():
                 settle(self.lane, envelope, verdict, self.blocked)
                 if not self._goes_on(verdict):

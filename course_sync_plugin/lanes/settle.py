@@ -15,7 +15,8 @@ def settle(lane: Lane, envelope: Envelope, verdict: Verdict, blocked: Blocked) -
     """Bring the lane in line with what came of an envelope. Raises LeaseLost, and nothing is written, where the lane
     is in other hands by now.
     """
-    values = {"attempts": verdict.attempts, "last_error": verdict.error, **_progress(lane, envelope, verdict)}
+    said = {"attempts": verdict.attempts, "last_error": verdict.error, "last_warning": verdict.warning}
+    values = {**said, **_progress(lane, envelope, verdict)}
     if verdict.wait is not None:
         values["due_at"] = DatabaseNow(verdict.wait)
     change(lane, **values)

@@ -19,6 +19,7 @@ class Verdict:
     ids that failed, with the receiver's reasons. ``isolate``: withdraw the envelope and send smaller ones. ``wait``:
     the same envelope again in so many seconds. ``stop``: the lane fails, and why. ``gone``: the target is disabled.
     ``attempts``: how many attempts of this envelope have failed by now. ``error``: what went wrong, for people.
+    ``warning``: what of the answer could not be understood, for people.
     """
 
     done: bool = False
@@ -30,6 +31,7 @@ class Verdict:
     gone: bool = False
     attempts: int = 0
     error: str = ""
+    warning: str = ""
 
 
 def judge(
@@ -58,8 +60,8 @@ def _answered(answer: Answer, attempts: int, schedule: Sequence[float]) -> Verdi
     asked_again = [failed for failed in answer.failed if failed.retry]
     wait = next_wait(schedule, attempts + 1) if asked_again else None
     if wait is not None:
-        return Verdict(wait=wait, attempts=attempts + 1, error=asked_again[0].reason)
-    return Verdict(done=True, accepted=True, failures=failures)
+        return Verdict(wait=wait, attempts=attempts + 1, error=asked_again[0].reason, warning=answer.warning)
+    return Verdict(done=True, accepted=True, failures=failures, warning=answer.warning)
 
 
 def _unanswered(error: str, attempts: int, schedule: Sequence[float]) -> Verdict:

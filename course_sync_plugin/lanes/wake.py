@@ -63,8 +63,11 @@ def make_lanes(wanted: Iterable[tuple[Target, Course]]) -> None:
 
 
 def nudge(lanes: QuerySet[Lane]) -> None:
-    """Make lanes due now, with all their attempts before them, and looked at again."""
-    lanes.update(due_at=DatabaseNow(), nudged=True, attempts=0, failing=False, last_error="", waiting_for="")
+    """Make lanes due now, with all their attempts before them, and looked at again. What the last attempt said is
+    forgotten.
+    """
+    said = {"last_error": "", "last_warning": "", "waiting_for": ""}
+    lanes.update(due_at=DatabaseNow(), nudged=True, attempts=0, failing=False, **said)
 
 
 def _targets() -> QuerySet[Target]:

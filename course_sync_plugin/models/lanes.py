@@ -17,6 +17,8 @@ class Lane(Lease):
     the journal that concerns it. ``sequence``: that of the next envelope. ``due_at``: when it wants a worker; None:
     nothing to do. ``isolate_size`` and ``isolate_until``: an envelope was refused for good, and up to that position it
     is sent in slices of that size. ``closing``: the receiver was told the beginning of a run, not yet its end.
+    ``last_error``: why the last attempt failed, until the lane falls asleep. ``last_warning``: what of the last answer
+    could not be understood, until the next one; NULL in rows that workers of an older release write.
     ``nudged``: an operator changed something that concerns the lane, so whoever works on it looks again before it
     falls asleep.
 
@@ -40,6 +42,7 @@ class Lane(Lease):
     nudged = models.BooleanField(default=False)
     waiting_for = models.TextField(default="", blank=True)
     last_error = ForeignText(default="", blank=True)
+    last_warning = ForeignText(null=True, blank=True)
 
     class Meta:
         db_table = "course_sync_lane"

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,21 +14,18 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 
-from course_sync_plugin.data import SCHEMA_VERSION, Answer, FailedOperation, Message, utc_text
+from course_sync_plugin.data import SCHEMA_VERSION, Answer, Message, utc_text
 from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError, PermanentError
 from course_sync_plugin.targets.base import Target, TargetConfig, TestReport
 from course_sync_plugin.targets.http import private_addresses
 from course_sync_plugin.targets.http.client import CONNECT_SECONDS, NETWORK_ERRORS, HttpClient, Reply
 from course_sync_plugin.targets.http.errors import HTTP_ERRORS, network_error, status_error
 from course_sync_plugin.targets.http.private_addresses import SETTING, AllowedHosts
+from course_sync_plugin.targets.reports import REASON_CHARACTERS, cleaned, may_report, read_report
 from course_sync_plugin.targets.signing import parse_secret, signature
 
-#: How many bytes of an answer are read, and how many characters of a reason are kept.
+#: How many bytes of an answer are read.
 ANSWER_BYTES = 2**20
-REASON_CHARACTERS = 500
-
-#: What may stand before the first character of JSON: white space, and what marks an encoding or fills one up.
-_BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xfe\xff"
 
 #: How much of an answer to a test message is shown.
 WORDS_BYTES = 2048
@@ -57,15 +54,7 @@ class WebhookTarget(Target):
         with self._post(message.message_id, message.body, course=message.course_id) as reply:
             if not reply.is_success:
                 raise self._status_error(reply, course=message.course_id)
-            body = reply.read(ANSWER_BYTES + 1)
-        if len(body) > ANSWER_BYTES and _may_report(body):
-            raise PermanentError(
-                f"{self._where} answered with more than {ANSWER_BYTES} bytes of JSON, so nobody knows what failed; "
-                "it must give shorter answers.",
-                target=self.config.name,
-                course=message.course_id,
-            )
-        return Answer(failed_operations(body, message.operation_ids))
+            return self._report(reply, message.operation_ids, course=message.course_id)
 
     def test(self) -> TestReport:
         """Send a message of type ``course_sync.test``: signed like any other, without operations."""
@@ -81,7 +70,8 @@ class WebhookTarget(Target):
             type(self).check(self.config)
             with self._post(f"test_{uuid.uuid4().hex}", _test_body()) as reply:
                 if reply.is_success:
-                    return True, reply.status, f"{self._where} accepted the test message with {reply.status}."
+                    accepted = f"{self._where} accepted the test message with {reply.status}."
+                    return True, reply.status, f"{accepted} {self._report(reply).warning}".rstrip()
                 error = self._status_error(reply)
                 return False, reply.status, error.message + _in_its_words(reply)
         except CourseSyncError as error:
@@ -105,40 +95,20 @@ class WebhookTarget(Target):
             # What the client says holds the whole URL, so it does not travel on.
             raise network_error(exception, where=self._where, seconds=seconds, errors=self.errors, **context) from None
 
+    def _report(self, reply: Reply, operation_ids: Collection[str] = (), **context: Any) -> Answer:
+        body = reply.read(ANSWER_BYTES + 1)
+        if len(body) > ANSWER_BYTES and may_report(body):
+            raise PermanentError(
+                f"{self._where} answered with more than {ANSWER_BYTES} bytes of JSON, so nobody knows what failed; "
+                "it must give shorter answers.",
+                target=self.config.name,
+                **context,
+            )
+        return read_report(body, operation_ids, reply.headers.get("Content-Encoding", ""))
+
     def _status_error(self, reply: Reply, **context: Any) -> CourseSyncError:
         context = {"target": self.config.name, **context}
         return status_error(reply.status, reply.headers, where=self._where, errors=self.errors, **context)
-
-
-def failed_operations(body: bytes, operation_ids: Collection[str]) -> tuple[FailedOperation, ...]:
-    """Read ``{"failed": [{"id", "reason", "retry"}]}`` from an answer; any other body reports no failure.
-
-    Only operations of the message count, each once. Reasons come from outside: they lose their control characters
-    and what is longer than 500 characters.
-    """
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return ()
-    listed = answer.get("failed") if isinstance(answer, dict) else None
-    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    by_id = {entry["id"]: entry for entry in reversed(entries) if isinstance(entry.get("id"), str)}
-    return tuple(_failed(by_id[known]) for known in operation_ids if known in by_id)
-
-
-def _failed(entry: Mapping[str, Any]) -> FailedOperation:
-    return FailedOperation(entry["id"], _cleaned(entry.get("reason"), REASON_CHARACTERS), entry.get("retry") is True)
-
-
-def _may_report(body: bytes) -> bool:
-    """Tell whether an answer that is too long to be read may report failures: they must not pass for a success."""
-    return body.lstrip(_BEFORE_JSON)[:1] in (b"{", b"")
-
-
-def _cleaned(text: Any, longest: int) -> str:
-    """Text from outside, on one line and without characters that do something."""
-    spaced = " ".join(text.split()) if isinstance(text, str) else ""
-    return "".join(character for character in spaced if character.isprintable())[:longest]
 
 
 def _in_its_words(reply: Reply) -> str:
@@ -146,7 +116,7 @@ def _in_its_words(reply: Reply) -> str:
     if "html" in reply.headers.get("Content-Type", ""):
         return ""
     try:
-        said = _cleaned(reply.read(WORDS_BYTES).decode("utf-8", "replace"), REASON_CHARACTERS)
+        said = cleaned(reply.read(WORDS_BYTES).decode("utf-8", "replace"), REASON_CHARACTERS)
     except NETWORK_ERRORS:
         return ""
     return f" It says: {said}" if said else ""

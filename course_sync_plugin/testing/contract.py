@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import SkipTest
 
 from course_sync_plugin.data import SCHEMA_VERSION, Answer, Message, Operation
 from course_sync_plugin.exceptions import (
@@ -103,6 +104,13 @@ class TargetContract:
     def make_gone(self) -> None:
         """Let the far side say that it is gone for good."""
         raise NotImplementedError
+
+    def make_garble(self) -> None:
+        """Let the far side carry out what comes and report what failed in a form that nobody understands.
+
+        Only for far sides whose answers may take any form.
+        """
+        raise SkipTest("the far side reports in one form alone")
 
     def make_fail(self, operation_id: str) -> None:
         """Let the far side fail this operation and carry out all others."""
@@ -194,6 +202,15 @@ class TargetContract:
             answer = target.send(envelope(course, section))
         assert [failed.operation_id for failed in answer.failed] == [section.id]
         assert answer.failed[0].reason
+
+    def test_a_report_that_cannot_be_understood_is_warned_of(self) -> None:
+        self.make_garble()
+        with self.target() as target:
+            answer = target.send(envelope(*course_creation()))
+            assert target.send(envelope()).warning == "", "the warning is that of one answer"
+        assert answer.failed == ()
+        assert answer.warning, "it must not pass for a success without a word"
+        assert TITLE not in answer.warning, "a warning must not show content"
 
     def test_silence_is_no_answer_and_ends_at_the_deadline(self) -> None:
         self.make_silent()

@@ -5,6 +5,7 @@ The first fault of the list that concerns a message acts, and is used up after `
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -128,6 +129,37 @@ class Fail(Fault):
         if operation["id"] == self.operation_id or operation["entity_id"] == self.entity_id:
             return {"reason": self.reason, "retry": self.retry}
         return None
+
+
+def _garbled(report: str) -> dict[str, Response]:
+    packed = gzip.compress(report.encode())
+    return {
+        "gzip": Response(200, packed, {"Content-Encoding": "gzip"}),
+        "gzip without a header": Response(200, packed),
+        "latin-1": Response(200, report.encode("latin-1")),
+        "cut off": Response(200, report[:20].encode()),
+        "no list": Response.of(200, {"failed": {"261fd25b-4574-47d8-9594-4a4d68f4bdaf": "no such class"}}),
+        "texts": Response.of(200, {"failed": ["261fd25b-4574-47d8-9594-4a4d68f4bdaf"]}),
+        "unknown id": Response.of(200, {"failed": [{"id": "42", "reason": "no such class"}]}),
+    }
+
+
+#: Reports of failed operations that cannot be understood, by what is wrong with them.
+GARBLED: Mapping[str, Response] = _garbled(
+    '{"failed": [{"id": "261fd25b-4574-47d8-9594-4a4d68f4bdaf", "reason": "Die Klasse gehört nicht dazu"}]}'
+)
+
+
+@attrs.define
+class Garble(Fault):
+    """Carries the message out, and reports in one of the forms of ``GARBLED`` that something failed."""
+
+    answers = True
+
+    form: str = attrs.field(default="gzip", validator=attrs.validators.in_(GARBLED))
+
+    def respond(self, response: Response) -> Response:
+        return attrs.evolve(GARBLED[self.form], hold=response.hold)
 
 
 def poison(entity_id: str, status: int = 400) -> Refuse:

@@ -26,8 +26,8 @@ def status() -> dict[str, Any]:
 
     ``stopped``: the switch is on, nothing is synced or delivered. ``problems`` are the first of ``problems_total``.
     A course and a lane also have ``error``: the sentence that says why a course cannot be read, what the receiver
-    answered last, or which context is missing; empty where nothing is wrong. ``next_attempt``: when a lane that got no
-    answer asks again.
+    answered last, what of its last answer could not be understood, or which context is missing; empty where nothing is
+    wrong. ``next_attempt``: when a lane that got no answer asks again.
     The number of queries does not grow with the number of courses, targets or operations.
     """
     of_target, of_course = defaultdict(list), defaultdict(list)
@@ -129,7 +129,7 @@ def _lane(lane: Lane, course: Course) -> dict[str, Any]:
         "target": lane.target.name,
         "delivered_version": version,
         "state": state,
-        "error": lane.last_error or lane.waiting_for,
+        "error": "; ".join(filter(None, (lane.last_error or lane.waiting_for, lane.last_warning))),
         "next_attempt": again and utc_text(again),
     }
 

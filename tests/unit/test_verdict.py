@@ -51,6 +51,16 @@ def test_what_it_still_wants_to_see_when_no_attempt_is_left_has_failed():
     assert verdict == Verdict(done=True, accepted=True, failures=(("two", "no such class"), ("three", "locked")))
 
 
+@pytest.mark.parametrize("failed", [(), (FINAL,), (AGAIN,)])
+def test_what_was_not_understood_is_passed_on_and_decides_nothing(failed):
+    with_warning = judge(Answer(failed, "cannot be read"), IDS, 0, SCHEDULE)
+    without = judge(Answer(failed), IDS, 0, SCHEDULE)
+    assert (with_warning.warning, without.warning) == ("cannot be read", "")
+    same = ("done", "accepted", "failures", "isolate", "stop", "gone", "attempts", "error")
+    assert [getattr(with_warning, name) for name in same] == [getattr(without, name) for name in same]
+    assert (with_warning.wait is None) == (without.wait is None)
+
+
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 10), (1, 100)])
 def test_no_answer_waits_by_the_schedule(attempts, seconds):
     verdict = judge(TransientError("silence"), IDS, attempts, SCHEDULE)

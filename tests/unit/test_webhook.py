@@ -13,8 +13,6 @@ from contextlib import contextmanager, suppress
 import attrs
 import pytest
 import standardwebhooks
-from hypothesis import given
-from hypothesis import strategies as st
 
 from course_sync_plugin import __version__
 from course_sync_plugin.data import Answer, FailedOperation, Message
@@ -28,9 +26,9 @@ from course_sync_plugin.exceptions import (
 )
 from course_sync_plugin.targets.base import TargetConfig
 from course_sync_plugin.targets.signing import generate_secret
-from course_sync_plugin.targets.webhook import ANSWER_BYTES, WebhookTarget, failed_operations
+from course_sync_plugin.targets.webhook import ANSWER_BYTES, WebhookTarget
 from course_sync_plugin.testing.contract import TITLE, TargetContract, course_creation, envelope
-from course_sync_plugin.testing.faults import Drip, Drop, Fail, Hold, Refuse, poison
+from course_sync_plugin.testing.faults import GARBLED, Drip, Drop, Fail, Garble, Hold, Refuse, poison
 from course_sync_plugin.testing.receiver import Receiver
 
 #: What a deadline of half a second may take on a busy machine; what ignores it takes for ever. In seconds.
@@ -104,6 +102,9 @@ class TestContract(TargetContract):
 
     def make_gone(self):
         self.receiver.faults.append(Refuse(410))
+
+    def make_garble(self):
+        self.receiver.faults.append(Garble())
 
     def make_fail(self, operation_id):
         self.receiver.faults.append(Fail(operation_id=operation_id))
@@ -378,13 +379,11 @@ def test_a_huge_wait_is_cut_to_a_day(receiver, target):
         (204, b""),
         (299, b"null"),
         (200, b'{"failed": null}'),
-        (200, b'{"failed": {}}'),
-        (200, b'{"failed": [1, null, "x", {}, {"id": 5}]}'),
-        (200, b'{"failed": [{"id": "of somebody else", "reason": "x"}]}'),
+        (200, b'{"carried_out": 2}'),
         (200, b"\xff\xfe\x00"),
+        (200, "Größe: {".encode("latin-1")),
         (200, b"[" * 60000),
         (200, b"9" * 60000),
-        (200, b'{"failed": ' + b"[" * 60000),
     ],
 )
 def test_every_success_is_one(receiver, target, status, body):
@@ -410,41 +409,13 @@ def test_poison(receiver, target):
     assert target.send(envelope(course)) == Answer()
 
 
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        ({"id": "a"}, FailedOperation("a", "", False)),
-        ({"id": "a", "reason": "x" * 600}, FailedOperation("a", "x" * 500, False)),
-        ({"id": "a", "reason": "two\nlines\x00 and\t\x1b[31mred\u202e"}, FailedOperation("a", "two lines and [31mred")),
-        ({"id": "a", "reason": "\ud800Ü🐝"}, FailedOperation("a", "Ü🐝")),
-        ({"id": "a", "reason": {"code": 5}, "retry": "yes"}, FailedOperation("a", "", False)),
-        ({"id": "a", "reason": "later", "retry": True}, FailedOperation("a", "later", True)),
-    ],
-)
-def test_reasons_come_from_outside(entry, expected):
-    assert failed_operations(json.dumps({"failed": [entry]}).encode(), ["a", "b"]) == (expected,)
-
-
-def test_each_operation_fails_once_in_the_order_of_the_message():
-    listed = [{"id": "b", "reason": "1"}, {"id": "a", "reason": "2"}, {"id": "b", "reason": "3"}]
-    failed = failed_operations(json.dumps({"failed": listed}).encode(), ["a", "b", "c"])
-    assert failed == (FailedOperation("a", "2"), FailedOperation("b", "1"))
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from(["a", "b"]),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["failed", "id", "reason", "retry", "x"]), inner),
-)
-
-
-@given(st.binary() | JSON_VALUES.map(lambda value: json.dumps({"failed": value}).encode()))
-def test_whatever_is_answered_can_be_read(body):
-    failed = failed_operations(body, ["a", "b"])
-    assert [operation.operation_id for operation in failed] in ([], ["a"], ["b"], ["a", "b"])
-    for operation in failed:
-        assert len(operation.reason) <= 500
-        assert operation.reason.isprintable()
-        assert operation.reason.encode("utf-8") is not None  # no half of a surrogate pair
+@pytest.mark.parametrize("form", GARBLED)
+def test_a_report_that_cannot_be_understood_is_a_success_with_a_warning(receiver, target, form):
+    receiver.faults.append(Garble(form))
+    answer = target.send(envelope(*course_creation()))
+    assert answer.failed == ()
+    assert "cannot be understood" in answer.warning
+    assert target.send(envelope()) == Answer()
 
 
 def test_an_oversized_answer_is_not_read(receiver, target):
@@ -468,7 +439,9 @@ def test_a_long_report_of_failures_is_read(receiver, target, first):
     report = json.dumps({"failed": [*listed, {"id": section.id, "reason": "no such class"}]})[1:]
     body = f"{json.dumps(first)[:-1]}{', ' if first else ''}{report}".encode()
     receiver.faults.append(Refuse(200, body=body, processed=True))
-    assert target.send(envelope(course, section)) == Answer((FailedOperation(section.id, "no such class"),))
+    answer = target.send(envelope(course, section))
+    assert answer.failed == (FailedOperation(section.id, "no such class"),)
+    assert "name no operation of the message: 100" in answer.warning
 
 
 @pytest.mark.parametrize(
@@ -528,6 +501,21 @@ def test_a_test_message_is_accepted(receiver, target):
     (message,) = receiver.messages
     assert message["type"] == "course_sync.test"
     assert receiver.inbox.replicas == {}
+
+
+@pytest.mark.parametrize("form", ["gzip", "latin-1", "cut off", "unknown id"])
+def test_a_test_says_that_an_answer_is_not_understood(receiver, target, form):
+    receiver.faults.append(Garble(form))
+    report = target.test()
+    assert (report.ok, report.status) == (True, 200)
+    assert "accepted the test message with 200. The answer's report" in report.explanation
+
+
+def test_a_test_of_a_receiver_whose_answers_are_too_long(receiver, target):
+    receiver.faults.append(Refuse(200, body=b"{" + b"x" * ANSWER_BYTES))
+    report = target.test()
+    assert not report.ok
+    assert "shorter" in report.explanation
 
 
 @pytest.mark.parametrize(
