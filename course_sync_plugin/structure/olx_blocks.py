@@ -99,6 +99,8 @@ class BlockReader:
         return {entity_id: self._raw(block) for entity_id, block in self._blocks.items()}
 
     def _raw(self, block: _Block) -> RawBlock:
+        for missing in (child for child in block.children if child not in self._blocks):
+            self.warnings.append(f"{block.entity_id} shows {missing}, which the export does not hold")
         children = tuple(child for child in block.children if child in self._blocks)
         return RawBlock(block.entity_id, block.block_type, block.fields, children, block.unreadable)
 

@@ -12,13 +12,15 @@ import json
 import math
 import re
 import reprlib
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
 import attrs
 from dateutil import parser as dateutil_parser
+from dateutil import tz
 
 from course_sync_plugin.data import utc_text
 from course_sync_plugin.structure.digest import canonical
@@ -71,7 +73,10 @@ def normalised(kind: str, raw: Any) -> Any:
 
 @attrs.frozen(slots=True)
 class Reading:
-    """What a raw value says: None where it says nothing, or nothing that can be kept; ``warning`` says why then."""
+    """What a raw value says: None where it says nothing, or nothing that can be kept.
+
+    ``warning`` says why it is left out, or what is not certain of it; empty for nearly all.
+    """
 
     value: Any
     warning: str = ""
@@ -80,7 +85,7 @@ class Reading:
 def read(kind: str, raw: Any) -> Reading:
     """Return what :func:`normalised` does, with a warning in place of its error."""
     try:
-        return Reading(normalised(kind, raw))
+        return Reading(normalised(kind, raw), _doubt(kind, raw))
     except InvalidValue as error:
         return Reading(None, f"is left out: {error}")
 
@@ -151,7 +156,7 @@ def _date(raw: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return _parsed_date(value)
+        return _parsed_date(value)[0]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return utc_text(datetime.fromtimestamp(value / 1000, UTC))
     if isinstance(value, datetime):
@@ -159,16 +164,47 @@ def _date(raw: Any) -> str | None:
     raise InvalidValue(f"{shown(raw)} is no date")
 
 
+def _doubt(kind: str, raw: Any) -> str:
+    """Return what is not certain of a value that is accepted."""
+    value = _plain(raw) if kind == "date" else None
+    zone = _parsed_date(value)[1] if isinstance(value, str) else ""
+    return f"counts as UTC: its time zone {shown(zone)} is not known" if zone else ""
+
+
+@attrs.define
+class _Zones:
+    """Tells dateutil what the name of a time zone stands for, as dateutil itself would have it; notes an unknown one.
+
+    Left to itself, dateutil prints a warning to the terminal for an unknown name.
+    """
+
+    unknown: str = ""
+
+    def __call__(self, name: str | None, offset: int | None) -> tzinfo | None:
+        if name in dateutil_parser.parserinfo.UTCZONE:
+            return tz.UTC
+        if name and name in time.tzname:
+            return tz.tzlocal()
+        if offset is None:
+            self.unknown = name or ""
+            return None
+        return tz.tzoffset(name, offset)
+
+
 @lru_cache(maxsize=1024)
-def _parsed_date(text: str) -> str:
-    """The platform guesses a missing year from today's: a value that changes by itself is none here."""
+def _parsed_date(text: str) -> tuple[str, str]:
+    """Return a date, and its time zone where that is not known: it counts as UTC then, as it does in the platform.
+
+    The platform guesses a missing year from today's: a value that changes by itself is none here.
+    """
+    zones = _Zones()
     try:
-        date, other = (dateutil_parser.parse(text, default=day) for day in (_ONE_DAY, _OTHER_DAY))
+        date, other = (dateutil_parser.parse(text, default=day, tzinfos=zones) for day in (_ONE_DAY, _OTHER_DAY))
     except (ValueError, OverflowError):
         raise InvalidValue(f"{shown(text)} is no date") from None
-    if date != other:
+    if (written := utc_text(date)) != utc_text(other):
         raise InvalidValue(f"{shown(text)} lacks a day, a month or a year")
-    return utc_text(date)
+    return written, zones.unknown
 
 
 def _duration(raw: Any) -> str | None:

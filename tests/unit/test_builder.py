@@ -46,6 +46,15 @@ def test_what_cannot_be_kept_is_named_and_left_out(name, raw, reason):
     assert structure == a_course(**{name: raw, "format": "Lab"})
 
 
+def test_an_unknown_time_zone_is_named_and_the_value_stays():
+    for _ in range(2):
+        structure = a_course(start="2013-01-21T10:00 EST")
+        assert structure.entities["section"].fields == {"start": "2013-01-21T10:00:00Z"}
+        own, inherited = structure.warnings
+        assert own == "section: start counts as UTC: its time zone 'EST' is not known"
+        assert inherited.startswith("subsection: start ")
+
+
 def test_what_blocks_inherit_is_read_once(monkeypatch):
     """A value of some megabytes would be read for every block below the one that sets it."""
     seen = []

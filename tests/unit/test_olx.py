@@ -328,8 +328,17 @@ def test_only_the_policy_of_the_run_counts(tmp_path: Path):
 def test_a_broken_policy_is_passed_over(tmp_path: Path, policy: str):
     structure = read_olx(folder(tmp_path, {**STUDIO, "policies/R/policy.json": policy}))
     assert structure.entities[structure.course_id].fields["display_name"] == "Course"
-    if not policy.startswith("{"):
-        assert "policies/R/policy.json is passed over" in structure.warnings[0]
+    assert structure.warnings[0].startswith("policies/R/policy.json")
+    assert "is passed over" in structure.warnings[0]
+
+
+@pytest.mark.parametrize("entry", [[], ["a"], None, 5, True, "text", "x" * 1000])
+def test_an_entry_of_a_policy_that_is_no_object_is_passed_over_with_a_warning(tmp_path: Path, entry: object):
+    structure = units(tmp_path, '<problem url_name="p">x</problem>', policy={"problem/p": entry, "course/R": {}})
+    (warning,) = structure.warnings
+    assert warning.startswith("policies/R/policy.json: 'problem/p' is passed over: ")
+    assert warning.endswith(" is no JSON object")
+    assert len(warning) < 200
 
 
 def test_a_value_its_field_refuses_is_left_out_with_a_warning(tmp_path: Path):
@@ -358,7 +367,9 @@ def test_a_conditional_shows_blocks_from_elsewhere(tmp_path: Path):
     structure = units(tmp_path, f'{before}<conditional url_name="if">{show}</conditional>{after}')
     assert below(structure, f"{PREFIX}vertical+block@v") == ["html@before", "conditional@if", ["html@after"]]
     assert structure.unreadable == frozenset()
-    assert "nonsense" in structure.warnings[0]
+    nonsense, nowhere = structure.warnings
+    assert "'nonsense'" in nonsense
+    assert nowhere == f"{PREFIX}conditional+block@if shows {PREFIX}html+block@nowhere, which the export does not hold"
 
 
 def test_two_pointers_to_one_unit(tmp_path: Path):

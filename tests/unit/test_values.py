@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+import warnings
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from dateutil.parser import parse as dateutil_parse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_sync_plugin.data import utc_text
+from course_sync_plugin.structure import values
 from course_sync_plugin.structure.values import DEEPEST, LARGEST, InvalidValue, normalised, unquoted
 
 
@@ -208,3 +213,54 @@ JSON = st.recursive(
 def test_an_object_survives_being_written_and_read(value: object):
     once = normalised("object", value)
     assert normalised("object", json.dumps(once)) == once
+
+
+ZONES = ["EST", "PST", "CET", "IST", "BRST", "UTC", "GMT", "Z", "BST", "EDT", "+05:00", "-0330", "UTC+3", "GMT-2"]
+ZONES += ["EST+5", "BRST+3", "WET+0", "GMT+0", "EST5EDT", "AKDT", "(EST)", "est", ""]
+
+
+@pytest.fixture(params=["UTC", "America/New_York", "Europe/London", "Europe/Lisbon"])
+def machine_zone(request, monkeypatch):
+    """The time zone of the process. Django sets it to TIME_ZONE."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", request.param)
+        time.tzset()
+        values._parsed_date.cache_clear()
+        yield request.param
+    time.tzset()
+    values._parsed_date.cache_clear()
+
+
+@pytest.mark.parametrize("day", ["2013-01-21", "2013-07-21", "2013-11-03"])
+def test_a_time_zone_means_what_it_means_to_the_platform(machine_zone, day):
+    """The platform's Date calls dateutil, and takes what comes without a zone for UTC."""
+    for zone in ZONES:
+        check_zone(f"{day}T01:30 {zone}")
+
+
+def check_zone(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            expected = utc_text(dateutil_parse(text))
+        except ValueError:
+            expected = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reading = values.read("date", text)
+    assert reading.value == expected, text
+
+
+@pytest.mark.parametrize("zone", ["EST", "BRST", "XYZ"])
+def test_an_unknown_time_zone_is_named_each_time(zone):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first, second = (values.read("date", f"2013-01-21T10:00 {zone}") for _ in range(2))
+    assert first == second
+    assert first.value == "2013-01-21T10:00:00Z"
+    assert first.warning == f"counts as UTC: its time zone '{zone}' is not known"
+
+
+@pytest.mark.parametrize("text", ["2013-01-21T10:00 UTC", "2013-01-21T10:00Z", "2013-01-21T10:00 EST+5", "2013-01-21"])
+def test_a_time_zone_that_is_known_is_not_named(text):
+    assert values.read("date", text).warning == ""
