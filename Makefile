@@ -15,10 +15,10 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN) -m pytest
 UV = $(VENV)/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--annotation-style line --custom-compile-command "make upgrade" --quiet
-COMPILED := base sandbox test services quality doc benchmark
+COMPILED := base sandbox test services quality doc benchmark mutation
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test services-test benchmark quality format docs dist upgrade clean
+.PHONY: help demo test services-test benchmark mutation quality format docs dist upgrade clean
 
 help: ## Explain the targets
 	@echo 'make TARGET. Each target makes the environment it needs, once, in $(VENV).'
@@ -41,6 +41,10 @@ services-test: $(VENV)/.services ## Run the tests on MariaDB, PostgreSQL and Red
 
 benchmark: $(VENV)/.benchmark ## Measure against the budgets; exit status 1 where one is missed
 	$(RUN) benchmarks/run.py $(ARGS)
+
+mutation: $(VENV)/.mutation ## Put faults into the code, one at a time, and see whether a test fails: about an hour on two cores
+	$(VENV)/bin/mutmut run $(ARGS)
+	$(VENV)/bin/mutmut results
 
 quality: $(VENV)/.quality ## Lint, format, import contracts, annotations, missing migrations
 	$(VENV)/bin/ruff check .
@@ -74,7 +78,7 @@ upgrade: $(VENV)/.dev ## Choose new versions of everything for requirements/*.tx
 	done
 
 clean: ## Remove environments and everything that was built
-	rm -rf .venv* .tox build dist var docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv* .tox build dist var docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "sandbox" / "sample"
@@ -14,6 +14,10 @@ _SHARED_DATA = ROOT.parent / "shared" / "data"
 
 # the machine is shared: a slow example is no failure
 settings.register_profile("course_sync", deadline=None)
+# make mutation: the same few examples for every fault, and no time spent on finding a smaller one
+settings.register_profile(
+    "mutation", deadline=None, max_examples=30, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile("course_sync")
 
 

@@ -20,7 +20,7 @@ from tests.unit.strategies import COURSE_ID, Draft, entity_id, structure_pairs, 
 Pair = tuple[Structure, Structure]
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(structure_pairs())
 def test_applying_a_diff_gives_the_new_structure(pair: Pair):
     old, new = pair

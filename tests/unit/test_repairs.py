@@ -137,7 +137,7 @@ def three_revisions(draw) -> tuple[Structure, Structure, Structure]:
     return first.structure("1"), second.structure("2"), draw(edited(second)).structure("3")
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(three_revisions(), st.randoms(use_true_random=False), st.booleans())
 def test_who_carried_out_none_of_it_or_some_of_it_ends_with_the_course(revisions, chance: Random, some):
     """Two runs are refused as a whole; the receiver carried them out in part, or not at all."""
