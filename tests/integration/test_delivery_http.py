@@ -38,6 +38,7 @@ from course_sync_plugin.upkeep import delivery
 from tests.conftest import ROOT
 
 from .courses import COURSE, a_course, approve, block, own_queries, same
+from .lanes import die_holding_the_lease, let_time_pass, publish, renamed, states, the_lane, wait_in_seconds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,37 +68,6 @@ def course(shelf, receiver):
     assert receiver.difference(structure) == []
     receiver.requests.clear()
     return structure
-
-
-def publish(shelf, version: str, **changes):
-    """Publish the course with changes; it is recorded and not delivered."""
-    structure = shelf.publish(a_course(version, **changes))
-    api.sync_course(COURSE)
-    return structure
-
-
-def renamed(*names: str) -> dict[str, str]:
-    return {name: f"{name}, renamed" for name in names}
-
-
-def the_lane() -> Lane:
-    return Lane.objects.get(course__key=COURSE, target__name="crm")
-
-
-def wait_in_seconds(lane: Lane) -> float:
-    """How long the lane waits from now, by the clock of the database."""
-    now = Lane.objects.filter(pk=lane.pk).annotate(now=DatabaseNow()).values_list("now", flat=True)[0]
-    return (lane.due_at - now).total_seconds()
-
-
-def let_time_pass() -> None:
-    """Make every waiting lane due."""
-    Lane.objects.exclude(due_at=None).update(due_at=DatabaseNow())
-
-
-def states() -> list[tuple[str, str]]:
-    """Open problems: state and the last part of the entity's id."""
-    return [(one.state, one.entity_id.rpartition("@")[2]) for one in api.problems()]
 
 
 @pytest.mark.parametrize(
@@ -654,11 +624,6 @@ class TestWhatIsRefusedAndThenDeleted:
 
     def test_the_queries_do_not_grow_with_the_problems(self, shelf, receiver, course, settings):
         assert self.delete_refused(shelf, receiver, settings, 40) == self.delete_refused(shelf, receiver, settings, 4)
-
-
-def die_holding_the_lease(lane: Lane) -> None:
-    """Leave the lane as a worker does that was killed after its last envelope was settled."""
-    Lane.objects.filter(pk=lane.pk).update(lease_token="dead", lease_until=DatabaseNow(-1), due_at=DatabaseNow())
 
 
 class TestAWorkerThatDies:

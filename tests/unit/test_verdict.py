@@ -125,3 +125,10 @@ def test_n_waits_are_n_plus_one_attempts(schedule):
     waits = [next_wait(schedule, attempts) for attempts in range(1, len(schedule) + 2)]
     assert waits[-1] is None
     assert all(planned <= wait <= planned * (1 + JITTER) for planned, wait in zip(schedule, waits))
+
+
+@pytest.mark.parametrize("result", [TransientError("silence"), Answer((AGAIN,))])
+def test_those_that_failed_together_do_not_come_back_together(result):
+    """Their waits are spread over a tenth of the planned one at least."""
+    waits = [judge(result, IDS, 0, [1000]).wait for _ in range(100)]
+    assert max(waits) - min(waits) > 100

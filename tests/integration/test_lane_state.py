@@ -1,0 +1,311 @@
+"""What a lane keeps of itself: when it is due, an operator's nudge, what was delivered; and all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from unittest import mock
+
+import pytest
+from django.db import OperationalError, connection
+
+from course_sync_plugin import api, leases
+from course_sync_plugin.data import Structure
+from course_sync_plugin.exceptions import TransientError
+from course_sync_plugin.lanes import deliver
+from course_sync_plugin.lanes.claim import claim_lane, sleep
+from course_sync_plugin.lanes.deliver import LaneTurn
+from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Problem, Target
+from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
+from course_sync_plugin.targets.webhook import WebhookTarget
+from course_sync_plugin.testing.faults import Fail, Refuse, poison
+
+from .courses import COURSE, block
+from .lanes import publish, renamed, states, the_lane, wait_in_seconds
+from .test_record import FailsAt
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def course(shelf, receiver):
+    """A course that has been delivered."""
+    structure = publish(shelf, "1")
+    api.deliver_until_empty()
+    assert receiver.difference(structure) == []
+    receiver.requests.clear()
+    return structure
+
+
+def with_units(version: str, sections: Mapping[str, Sequence[str]]) -> Structure:
+    """A course of sections, each with the units of its one subsection."""
+    blocks = {COURSE: RawBlock(COURSE, "course", {}, tuple(block("chapter", name) for name in sections))}
+    for name, units in sections.items():
+        subsection, keys = block("sequential", name), tuple(block("vertical", unit) for unit in units)
+        blocks[block("chapter", name)] = RawBlock(block("chapter", name), "chapter", {}, (subsection,))
+        blocks[subsection] = RawBlock(subsection, "sequential", {}, keys)
+        blocks |= {key: RawBlock(key, "vertical", {"display_name": "Unit"}, ()) for key in keys}
+    return StructureBuilder(COURSE, version, blocks).build()
+
+
+class TestWhenItIsDue:
+    def test_a_new_run_leaves_the_wait_of_a_retrying_lane_as_it_is(self, shelf, receiver, course):
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        receiver.faults.append(Refuse(429, headers={"Retry-After": "120"}))
+        api.deliver_until_empty()
+        before = the_lane()
+        publish(shelf, "3", titles=renamed("unit-0-1", "unit-0-2"))
+        after = the_lane()
+        assert after.due_at == before.due_at
+        assert after.end == before.end + 1
+        api.deliver_until_empty()
+        assert len(receiver.requests) == 1
+
+    def test_a_new_run_wakes_a_lane_that_sleeps(self, shelf, receiver, course):
+        assert the_lane().due_at is None
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        assert wait_in_seconds(the_lane()) <= 0
+
+
+class TestANudge:
+    """An operator changes something that concerns a lane while a worker has it in hand."""
+
+    def test_a_lane_that_was_nudged_does_not_fall_asleep(self, shelf, receiver, course):
+        Lane.objects.update(due_at=DatabaseNow())
+        lane = claim_lane(the_lane().pk)
+        api.resume("crm")
+        assert not sleep(lane)
+        assert (the_lane().lease_token, the_lane().due_at is None) == (lane.lease_token, False)
+        leases.update_held(lane, lane.lease_token, nudged=False)
+        assert sleep(lane)
+        assert (the_lane().lease_token, the_lane().due_at) == ("", None)
+
+    @pytest.mark.parametrize("step", ["_look", "_standing"])
+    def test_a_value_that_is_set_while_the_lane_falls_asleep(self, shelf, receiver, course, step):
+        """The worker found that it is missing; nobody would look again."""
+        Target.objects.update(options={"requires_context": ["level"]})
+        new = publish(shelf, "2", titles=renamed("unit-0-1"))
+        original, times = getattr(LaneTurn, step), iter(range(1))
+
+        def followed_by_the_operator(turn):
+            result = original(turn)
+            if next(times, None) is not None:
+                api.set_context(COURSE, "crm", ["level=A2"])
+            return result
+
+        with mock.patch.object(LaneTurn, step, followed_by_the_operator):
+            api.deliver_lane(the_lane().pk)
+        assert receiver.difference(new) == []
+        assert (the_lane().nudged, the_lane().due_at, the_lane().waiting_for) == (False, None, "")
+
+    def test_a_retry_while_the_lane_falls_asleep_is_planned_in_the_same_turn(self, shelf, receiver, course):
+        receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
+        new = publish(shelf, "2", titles=renamed("unit-0-1"))
+        original, times = LaneTurn._standing, iter(range(1))
+
+        def preceded_by_the_operator(turn):
+            if next(times, None) is not None:
+                assert api.retry("crm") == 1
+            return original(turn)
+
+        with mock.patch.object(LaneTurn, "_standing", preceded_by_the_operator):
+            api.deliver_lane(the_lane().pk)
+        assert (states(), receiver.difference(new)) == ([], [])
+
+    def test_a_new_start_that_was_asked_for_during_an_attempt_is_one(self, shelf, receiver, course, monkeypatch):
+        """The attempt has no answer: the lane is due at once and has all its attempts before it."""
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        Lane.objects.update(attempts=3)
+
+        def send(target, message):
+            api.resume("crm")
+            raise TransientError("silence")
+
+        monkeypatch.setattr(WebhookTarget, "send", send)
+        api.deliver_lane(the_lane().pk)
+        lane = the_lane()
+        assert (lane.attempts, lane.nudged, lane.failing, lane.last_error) == (0, True, False, "")
+        assert wait_in_seconds(lane) <= 0
+
+    def test_nobody_asked_for_a_new_start_the_lane_waits(self, shelf, receiver, course):
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        receiver.faults.append(Refuse(500))
+        api.deliver_lane(the_lane().pk)
+        assert the_lane().attempts == 1
+        assert wait_in_seconds(the_lane()) > 1
+
+
+class TestTheDeliveredVersion:
+    """It is what the receiver has, whole. An operator reads it to see whether everything is in step."""
+
+    def test_what_was_delivered(self, shelf, receiver, course):
+        assert the_lane().delivered_version == "1"
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        assert the_lane().delivered_version == "1"
+        api.deliver_until_empty()
+        assert the_lane().delivered_version == "2"
+
+    def test_not_where_something_was_refused(self, shelf, receiver, course):
+        """In an envelope that says that the run is over, and is carried out but for one operation."""
+        receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
+        publish(shelf, "2", titles=renamed("unit-0-1", "unit-0-2"))
+        api.deliver_until_empty()
+        lane = the_lane()
+        assert (lane.delivered_version, lane.closing, lane.cursor) == ("1", True, lane.end)
+        publish(shelf, "3", titles=renamed("unit-0-1", "unit-0-2", "unit-1-0"))
+        api.deliver_until_empty()
+        assert (the_lane().delivered_version, states()) == ("1", [("failed", "unit-0-1")])
+        api.retry("crm")
+        api.deliver_until_empty()
+        assert (the_lane().delivered_version, the_lane().closing, states()) == ("3", False, [])
+
+    def test_not_where_all_was_refused(self, shelf, receiver, course):
+        receiver.faults.append(Refuse(422))
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        assert (the_lane().delivered_version, states()) == ("1", [("failed", "unit-0-1")])
+
+    def test_not_before_the_end_of_the_run_was_answered(self, shelf, receiver, course, settings):
+        settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 1
+        publish(shelf, "2", titles=renamed("unit-0-1", "unit-0-2"))
+        api.deliver_lane(the_lane().pk, seconds=0)
+        assert (the_lane().delivered_version, the_lane().closing) == ("1", True)
+        api.deliver_until_empty()
+        assert (the_lane().delivered_version, the_lane().closing) == ("2", False)
+
+    def test_a_version_in_which_nothing_changed_that_the_target_wants(self, shelf, receiver, course):
+        Target.objects.update(entity_types=["course"])
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        assert (the_lane().delivered_version, receiver.requests) == ("2", [])
+
+    def test_such_a_version_is_not_delivered_while_something_is_refused(self, shelf, receiver, course):
+        receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        Target.objects.update(entity_types=["course"])
+        publish(shelf, "3", titles=renamed("unit-0-1", "unit-0-2"))
+        api.deliver_until_empty()
+        assert the_lane().delivered_version == "1"
+
+
+class TestTakingApart:
+    """An envelope that is refused for good is sent in halves, up to the position where it ended."""
+
+    def test_the_halves_end_where_the_refused_one_ended(self, shelf, receiver, course):
+        receiver.faults.append(poison(block("vertical", "unit-0-1")))
+        publish(shelf, "2", titles=renamed(*(f"unit-{at}-{number}" for at in range(2) for number in range(3))))
+        first = the_lane()
+        seen = []
+        settle = deliver.settle
+
+        def watched(lane, envelope, verdict, blocked):
+            settle(lane, envelope, verdict, blocked)
+            after = the_lane()
+            seen.append((len(envelope.operation_ids), after.isolate_size, after.isolate_until, after.sequence))
+
+        with mock.patch.object(deliver, "settle", watched):
+            api.deliver_until_empty()
+        end, sequence = first.end, first.sequence
+        assert seen == [
+            (6, 3, end, sequence + 1),
+            (3, 1, end - 3, sequence + 2),
+            (1, 1, end - 3, sequence + 3),
+            (1, None, None, sequence + 4),
+            (4, None, None, sequence + 5),
+        ]
+
+    def test_what_was_taken_apart_and_is_accepted_then_is_over_at_its_end(self, shelf, receiver, course):
+        """Each of its parts is taken: it was too large, say."""
+        receiver.faults.append(Refuse(413))
+        new = publish(shelf, "2", titles=renamed("unit-0-1", "unit-0-2"))
+        api.deliver_until_empty()
+        lane = the_lane()
+        assert (lane.isolate_size, lane.isolate_until, lane.closing, lane.delivered_version) == (None, None, False, "2")
+        assert (receiver.difference(new), len(receiver.requests)) == ([], 3)
+
+
+def test_a_deletion_does_not_take_along_what_could_not_be_moved_out(shelf, receiver):
+    shelf.publish(with_units("1", {"stays": ["one"], "goes": ["two"]}))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    receiver.faults.append(Fail(entity_id=block("vertical", "two"), times=None))
+    new = shelf.publish(with_units("2", {"stays": ["one", "two"]}))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    assert block("vertical", "two") in receiver.replica(COURSE).structure().entities
+    assert states() == [("failed", "two"), ("parked", "goes"), ("parked", "goes")]
+    receiver.faults.clear()
+    api.retry("crm")
+    api.deliver_until_empty()
+    assert (states(), receiver.difference(new)) == ([], [])
+
+
+class TestAnAnswerIsWrittenInOneTransaction:
+    """A worker dies at each query from the answer on: no refusal is lost between the cursor and the problem."""
+
+    @pytest.mark.parametrize("seconds", [0, 20], ids=["the turn ends with it", "the turn goes on"])
+    def test_what_is_behind_the_cursor_is_done_or_a_problem(self, shelf, receiver, course, settings, seconds):
+        settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 2
+        unit = block("vertical", "unit-0-1")
+        receiver.faults.append(Fail(entity_id=unit, times=None))
+        for at in range(100):
+            titles = dict.fromkeys(("unit-0-0", "unit-0-1", "unit-0-2"), f"Title {at}")
+            publish(shelf, f"v{at}", titles=titles)
+            fails = FailsAt(at)
+            with dying_after_an_answer(fails):
+                api.deliver_lane(the_lane().pk, seconds)
+            self.check(unit, fails.failed_at)
+            Lane.objects.exclude(lease_token="").update(lease_until=DatabaseNow(-1), attempts=0)
+            api.deliver_until_empty()
+            assert states() == [("failed", "unit-0-1")], fails.failed_at
+            api.skip("crm")
+            api.deliver_until_empty()
+            if not fails.failed_at:
+                break
+        assert at >= 6
+        assert len(receiver.difference(shelf.courses[COURSE])) == 1
+
+    def check(self, unit: str, failed_at: str) -> None:
+        lane, envelope = the_lane(), Envelope.objects.first()
+        refused = JournalOperation.objects.filter(entity_id=unit).latest("position")
+        is_done = refused.position <= lane.cursor
+        assert is_done == Problem.objects.filter(operation=refused).exists(), failed_at
+        if envelope:
+            assert (envelope.sequence, envelope.last > lane.cursor) == (lane.sequence, True), failed_at
+
+    def test_a_process_that_ends_settles_the_request_in_hand_as_a_whole(self, shelf, receiver, course):
+        """Where this fails, the lane is as if it had been killed."""
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        receiver.faults.append(Refuse(500))
+        api.deliver_lane(the_lane().pk)
+        for at in range(100):
+            Lane.objects.update(attempts=1, due_at=DatabaseNow(-5), lease_token="", last_error="")
+            turn = LaneTurn(claim_lane(the_lane().pk), 20)
+            before, fails = the_lane(), FailsAt(at)
+            with suppress(OperationalError), connection.execute_wrapper(fails):
+                turn.give_up()
+            after = the_lane()
+            if not fails.failed_at:
+                break
+            for name in ("lease_token", "attempts", "due_at", "last_error"):
+                assert getattr(after, name) == getattr(before, name), (name, fails.failed_at)
+        assert at >= 4
+        assert (after.lease_token, after.attempts, Envelope.objects.count()) == ("", 2, 1)
+        assert "stopped" in after.last_error
+        assert wait_in_seconds(after) > 1
+
+
+@contextmanager
+def dying_after_an_answer(fails: FailsAt) -> Iterator[None]:
+    """Let the queries of a turn fail once something was answered."""
+    settle = deliver.settle
+    with ExitStack() as stack:
+
+        def answered(*args):
+            if fails not in connection.execute_wrappers:
+                stack.enter_context(connection.execute_wrapper(fails))
+            settle(*args)
+
+        with mock.patch.object(deliver, "settle", answered), suppress(OperationalError):
+            yield
