@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_sync_plugin.data import Entity, Structure
+from course_sync_plugin.data import Entity, Operation, Structure
+from course_sync_plugin.diff import engine
 from course_sync_plugin.diff.apply import Tree, apply
 from course_sync_plugin.diff.engine import diff
-from course_sync_plugin.diff.handlers import handler_for
-from course_sync_plugin.diff.ordering import moved_siblings
+from course_sync_plugin.diff.handlers import COMPONENT, DATE, UNIT, EntityHandler, Field, effective, handler_for
+from course_sync_plugin.diff.ordering import longest_increasing_run, moved_siblings
 from course_sync_plugin.exceptions import PermanentError
-from tests.unit.strategies import COURSE_ID, Draft, entity_id, structure_pairs, structures
+from tests.unit.strategies import COURSE_ID, Draft, block_type, entity_id, structure_pairs, structures
 
 Pair = tuple[Structure, Structure]
 
@@ -39,6 +40,14 @@ def test_nothing_differs_from_itself(structure: Structure):
     assert diff(structure, attrs.evolve(structure, published_version="another")) == []
 
 
+def test_a_course_that_is_gone_has_no_place_to_be_deleted_from():
+    draft = Draft()
+    draft.add(entity_id(0), COURSE_ID, 0, {"display_name": "Section"})
+    section, course = diff(draft.structure(), Structure.empty(COURSE_ID))
+    assert section.previous == {"display_name": "Section", "parent_id": COURSE_ID, "index": 0}
+    assert (course.entity_id, course.previous) == (COURSE_ID, {})
+
+
 @given(structure_pairs())
 def test_moves_are_the_fewest(pair: Pair):
     old, new = pair
@@ -54,6 +63,23 @@ def test_the_longest_run_of_siblings_stays(order: list[int], gone: set[int], add
     old = [str(number) for number in range(6) if number not in added]
     new = [str(number) for number in order if number not in gone]
     assert len(moved_siblings(old, new)) == fewest_moves(old, new)
+
+
+@pytest.mark.parametrize(
+    ("positions", "run"),
+    [
+        ([], []),
+        ([5], [0]),
+        ([1, 2, 3], [0, 1, 2]),
+        ([3, 2, 1], [2]),
+        ([2, 0, 1], [1, 2]),
+        ([0, 2, 1, 3], [0, 2, 3]),
+        ([1, 1], [1]),
+        ([4, 0, 3, 1, 2], [1, 3, 4]),
+    ],
+)
+def test_the_indices_of_a_longest_increasing_run_ascend(positions: list[int], run: list[int]):
+    assert longest_increasing_run(positions) == run
 
 
 def fewest_moves(old, new) -> int:
@@ -198,6 +224,44 @@ def test_one_new_first_child_moves_nobody():
 )
 def test_the_type_of_an_entity_follows_its_block_type(block_type: str, entity_type: str):
     assert handler_for(block_type).entity_type == entity_type
+
+
+@pytest.mark.parametrize(
+    ("handler", "claimed", "others"),
+    [
+        (UNIT, ["vertical"], ["html", "VERTICAL", ""]),
+        (COMPONENT, ["html", "vertical"], []),
+        (EntityHandler("quiz", {}, {"quiz", "exam"}), ["quiz", "exam"], ["vertical"]),
+    ],
+)
+def test_a_handler_claims_its_block_types_or_all(handler: EntityHandler, claimed: list[str], others: list[str]):
+    assert [handler.claims(name) for name in (*claimed, *others)] == [True] * len(claimed) + [False] * len(others)
+
+
+def test_each_operation_is_made_by_the_handler_of_its_block_type(monkeypatch):
+    """That of a type which comes from outside may say more than ours."""
+
+    class Told(EntityHandler):
+        @staticmethod
+        def _operation(operation: str, entity: Entity, *place, **values) -> Operation:
+            asked.append((operation, entity.entity_id))
+            return EntityHandler._operation(operation, entity, *place, **values)
+
+    asked, old, new = [], Draft(), Draft()
+    for number in range(4):
+        old.add(entity_id(number), COURSE_ID, number, {"display_name": "Old"})
+    for at, number in enumerate((1, 0, 2, 4)):
+        new.add(entity_id(number), COURSE_ID, at, {"display_name": "New" if number == 2 else "Old"})
+    told = {block_type(entity_id(number)): Told(f"type {number}", {}) for number in range(5)}
+    monkeypatch.setattr(engine, "handler_for", told.__getitem__)
+    operations = diff(old.structure(), new.structure())
+    assert sorted({operation.operation for operation in operations}) == ["create", "delete", "move", "update"]
+    assert asked == [(operation.operation, operation.entity_id) for operation in operations]
+
+
+def test_a_field_whose_inherited_value_counts_is_otherwise_the_same():
+    assert effective(Field("date", since=3)) == Field("date", effective=True, since=3)
+    assert (DATE.effective, effective(DATE)) == (False, Field("date", effective=True))
 
 
 @pytest.mark.parametrize("name", ["create", "move", "update"])
