@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
+from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 
@@ -109,7 +110,7 @@ def _source() -> Iterator[CheckMessage]:
         import_string(source)
     except (ImportError, AttributeError) as error:
         yield Error(
-            f"COURSE_SYNC_SOURCE is {source!r}, which cannot be imported: {error}",
+            f"COURSE_SYNC_SOURCE is {source!r}, which cannot be imported: {cleaned(str(error))}",
             hint="It must be the dotted path of a class (course_sync_plugin.structure.source.Source).",
             id="course_sync.E007",
         )

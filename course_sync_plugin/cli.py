@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 
 from course_sync_plugin import __version__
+from course_sync_plugin.cleaning import as_json, cleaned
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.diff.table import as_table
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _diff(options)
     except CourseSyncError as error:
-        print(f"course-sync: {error.message}", file=sys.stderr)
+        _note(f"course-sync: {error.message}")
         return 1
     return 0
 
@@ -61,10 +61,10 @@ def _diff(options: argparse.Namespace) -> None:
         old_id = own_course_id(files)
     if old_id and old_id != new.course_id:
         same = "they are compared as one course"
-        print(f"{options.old} is {old_id}, {options.new} is {new.course_id}: {same}.", file=sys.stderr)
+        _note(f"{options.old} is {old_id}, {options.new} is {new.course_id}: {same}.")
     for path, structure in ((options.old, old), (options.new, new)):
         for warning in structure.warnings:
-            print(f"{path}: {warning}", file=sys.stderr)
+            _note(f"{path}: {warning}")
     new = retain_unreadable(old, new)
     print(_written(diff(old, new), old, new, options.format))
 
@@ -72,7 +72,12 @@ def _diff(options: argparse.Namespace) -> None:
 def _written(operations: Sequence[Operation], old: Structure, new: Structure, form: str) -> str:
     if form == "text":
         return as_table(operations, old, new)
-    return json.dumps([operation.as_dict() for operation in operations], indent=2, ensure_ascii=False)
+    return as_json([operation.as_dict() for operation in operations])
+
+
+def _note(text: str) -> None:
+    """Paths, names and titles in it are of others."""
+    print(cleaned(text), file=sys.stderr)
 
 
 if __name__ == "__main__":

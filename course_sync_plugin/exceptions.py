@@ -1,18 +1,21 @@
 """One base error. Who must act decides the class; each has a message for people and context for logs.
 
 ``context`` may hold target, course, entity, operation, attempt and status. Never a secret, never a payload.
+Messages are clean (:mod:`course_sync_plugin.cleaning`): they repeat what others wrote, and are printed and stored.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from course_sync_plugin.cleaning import cleaned
+
 
 class CourseSyncError(Exception):
     """Something course_sync_plugin could not do."""
 
     def __init__(self, message: str = "", **context: Any):
-        super().__init__(message or self.__doc__)
+        super().__init__(cleaned(message or self.__doc__ or ""))
         self.context = context
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import uuid
@@ -15,9 +14,10 @@ from django.db import DatabaseError, connections
 from django.db.models import Case, Exists, F, IntegerField, Model, Q, QuerySet, Value, When
 
 from course_sync_plugin.exceptions import TransientError
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import DatabaseNow
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Seconds to wait for a renewal in hand. It does no harm where it comes later: its token is not valid any more.
 _LONGEST_JOIN = 5

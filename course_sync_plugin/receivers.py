@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 from importlib import import_module
 from typing import Any
 
@@ -14,12 +13,13 @@ from django.db.models.signals import post_save
 
 from course_sync_plugin import api
 from course_sync_plugin.keys import course_id, is_course_run
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import Marker
 from course_sync_plugin.saved_overviews import SavedOverviews
 from course_sync_plugin.tasks import wake_restore, wake_sync
 from course_sync_plugin.wakeup import Waker
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 waker = Waker(wake_sync, rest=lambda: settings.COURSE_SYNC_QUIET_SECONDS)
 saved_overviews = SavedOverviews(wake_restore, rest=lambda: settings.COURSE_SYNC_QUIET_SECONDS)
 atexit.register(waker.finish)

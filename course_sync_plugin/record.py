@@ -4,7 +4,6 @@ markers that were read are deleted.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +15,11 @@ from course_sync_plugin import bulk, journal, leases
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.handlers import FIELD_SET_VERSION
 from course_sync_plugin.lanes.wake import wake_lanes
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import Course, DatabaseNow, Entity, HeldRun, Marker, Run, RunKind, digest_of
 from course_sync_plugin.stored import StoredRow
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _COLUMNS = ["entity_type", "block_type", "parent_id", "index", "fields", "digest", "revision"]
 

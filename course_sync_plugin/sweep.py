@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-
 import attrs
 from django.db.models import Exists, F, OuterRef
 
 from course_sync_plugin import bulk, toggles
 from course_sync_plugin.lanes.wake import make_missing_lanes
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Marker
 from course_sync_plugin.sources import get_source
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 @attrs.frozen

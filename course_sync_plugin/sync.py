@@ -14,11 +14,13 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from course_sync_plugin import leases, toggles
+from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.exceptions import CourseNotFound, CourseSyncError
 from course_sync_plugin.held import hold, must_be_held
 from course_sync_plugin.keys import org_of
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import Course, Marker, RunKind, digest_of
 from course_sync_plugin.record import Finding, forget, move_on, put_markers_off, record
 from course_sync_plugin.sources import get_source
@@ -27,7 +29,7 @@ from course_sync_plugin.structure.digest import digest, field_digests, structure
 from course_sync_plugin.structure.retain import retain_unreadable
 from course_sync_plugin.structure.source import Source
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Seconds before a course that could not be read is tried again: doubled each time, at most an hour.
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10, 3600
@@ -132,7 +134,7 @@ class CourseSync:
             return self._put_off(error.message)
         except Exception as error:  # one bad course must not stop the rest
             log.exception("course_sync: course %s could not be synced", self.course_key)
-            return self._put_off(f"{type(error).__name__}: {error}")
+            return self._put_off(cleaned(f"{type(error).__name__}: {error}"))
 
     def give_up(self) -> None:
         """Let go of the course, in another thread: this process is to end, and the next one may read it at once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from celery import current_app, shared_task
@@ -12,8 +11,9 @@ from kombu.exceptions import OperationalError
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import CourseSyncError, TransientError
+from course_sync_plugin.log import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Seconds a task may work before it hands on to another: workers are shared with the platform.
 LONGEST = 20

@@ -8,13 +8,14 @@ but the delay (``manage.py course_sync run`` sweeps).
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import threading
 from collections.abc import Callable
 
-log = logging.getLogger(__name__)
+from course_sync_plugin.log import get_logger
+
+log = get_logger(__name__)
 
 
 class Waker:

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from course_sync_plugin.cleaning import cleaned
+
 SAMPLE = Path(__file__).parent / "sample"
 TARGET = "demo-receiver"
 
@@ -77,7 +79,7 @@ class Demo:
             (approved,) = api.approve([plan.token for plan in api.held_plans(course_key)])
             result = approved.result
         for warning in result.warnings:
-            print(f"  note: {warning}")
+            print(cleaned(f"  note: {warning}"))
         return PublishedSource().read(course_key), result
 
     def _deliver(self) -> None:
@@ -89,7 +91,7 @@ class Demo:
     def _compare(self, structure) -> bool:
         differences = [*self.receiver.difference(structure), *self.receiver.violations]
         for line in differences:
-            print(f"  {line}")
+            print(cleaned(f"  {line}"))
         if differences:
             print("NOT in step: the receiver's replica differs from the course.")
         else:
@@ -127,7 +129,7 @@ def _set_up(folder: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"• {text}")
+    print(cleaned(f"• {text}"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,9 +17,10 @@ from course_sync_plugin.catalog.rows import CatalogRow
 from course_sync_plugin.catalog.tally import Tally
 from course_sync_plugin.catalog.values import as_moment
 from course_sync_plugin.data import LONGEST_KEY
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import CatalogRecord, digest_of
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: A publish that read an overview before we wrote it may write it back as it was: look again after a while.
 LOOK_AGAIN = timedelta(seconds=60)

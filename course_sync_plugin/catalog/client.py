@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,9 +13,10 @@ from urllib3.exceptions import HTTPError
 from course_sync_plugin.catalog.answers import WHOLE_ANSWER, NoSuchPage, Unauthorized, read_object
 from course_sync_plugin.catalog.auth import Access
 from course_sync_plugin.exceptions import RateLimited, TransientError
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.targets.http.adapter import deadline_session
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Seconds between attempts where the catalog gives no answer.
 RETRIES = (1.0, 2.0, 4.0)

@@ -15,6 +15,7 @@ from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.configuration import newest_configuration
 from course_sync_plugin.catalog.fields import Ownership, current_ownership
 from course_sync_plugin.catalog.values import as_moment
+from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.models import CatalogRecord
 
@@ -72,6 +73,6 @@ def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
     ]
     subject = _("Catalog and Studio disagree on {n} values").format(n=len(drifts))
     try:
-        return send_mail(subject, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, list(addresses))
+        return send_mail(subject, "\n".join(map(cleaned, lines)), settings.DEFAULT_FROM_EMAIL, list(addresses))
     except OSError as error:  # what smtplib raises is one too
         raise TransientError(f"The mail server did not take the message ({type(error).__name__})") from error

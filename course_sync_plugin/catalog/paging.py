@@ -7,7 +7,6 @@ request has a ``page`` already, and from then on only the place is taken from th
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,8 +16,9 @@ import attrs
 from course_sync_plugin.catalog.answers import NoSuchPage
 from course_sync_plugin.catalog.client import CatalogClient
 from course_sync_plugin.exceptions import ConfigurationError, TransientError
+from course_sync_plugin.log import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 PAGE, OFFSET = "page", "offset"
 #: Runs that a catalog which does not count them may have.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,9 +20,10 @@ from course_sync_plugin.catalog.tally import Tally
 from course_sync_plugin.catalog.walk import Walk
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.leases import LeaseLost
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import CatalogRecord, CatalogRun, CatalogSyncConfiguration
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Rows taken in at once, and the seconds after which fewer are: what a killed run has to ask for again.
 BATCH, BATCH_SECONDS = 400, 15.0

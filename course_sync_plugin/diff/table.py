@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.data import Operation, Structure
 
 _HEADINGS = ("operation", "type", "title", "what")
@@ -66,7 +67,7 @@ def _title(entity_id: str, *structures: Structure) -> str:
 
 
 def _short(value: Any) -> str:
-    text = "–" if value is None else " ".join(str(value).split())
+    text = "–" if value is None else " ".join(cleaned(str(value)).split())
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 

@@ -25,10 +25,11 @@ from course_sync_plugin.lanes.settle import change, settle
 from course_sync_plugin.lanes.slices import Reader
 from course_sync_plugin.lanes.verdict import Verdict, judge
 from course_sync_plugin.lanes.wake import nudge
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import Course, CourseContext, DatabaseNow, Envelope, Lane
 from course_sync_plugin.targets.base import Target
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _CHANGED = "The target got another secret or address while it was being sent to."
 

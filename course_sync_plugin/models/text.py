@@ -1,4 +1,4 @@
-"""Text that somebody else wrote."""
+"""Columns for text that somebody else wrote."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Any
 
 from django.db import models
 
-#: PostgreSQL stores no NUL, no database half of a surrogate pair, and utf8mb3 (older sites) nothing beyond the basic
-#: plane: a receiver's reason with an emoji in it must not be why its lane stands still.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff\U00010000-\U0010ffff]")
+from course_sync_plugin.cleaning import cleaned
+
+#: utf8mb3 (older sites) holds nothing beyond the basic plane: a receiver's reason with an emoji in it must not be why
+#: its lane stands still.
+_UNSTORABLE = re.compile("[\U00010000-\U0010ffff]")
 
 
 class ForeignText(models.TextField):
-    """A column for messages of receivers and of errors: what cannot be stored everywhere becomes U+FFFD."""
+    """A column for messages of receivers and of errors: cleaned, and what cannot be stored everywhere is U+FFFD."""
 
     def get_prep_value(self, value: Any) -> Any:
-        """Replace what cannot be stored."""
+        """Clean the text and replace what cannot be stored."""
         text = super().get_prep_value(value)
-        return _UNSTORABLE.sub("\ufffd", text) if isinstance(text, str) else text
+        return _UNSTORABLE.sub("\ufffd", cleaned(text)) if isinstance(text, str) else text
 
     def deconstruct(self) -> Any:
         """A text column like any other, for migrations."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import reprlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -22,6 +21,7 @@ import attrs
 from dateutil import parser as dateutil_parser
 from dateutil import tz
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.data import utc_text
 from course_sync_plugin.structure.digest import canonical
 
@@ -44,11 +44,6 @@ LARGEST = 64 * 2**10
 
 #: Two dates that differ in year, month and day: what a parser fills in from them was not in the text.
 _ONE_DAY, _OTHER_DAY = datetime(2000, 1, 1), datetime(2004, 2, 2)
-
-
-#: However large or deep a value is, little of it is looked at.
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 class InvalidValue(ValueError):
@@ -100,12 +95,6 @@ def unquoted(text: str) -> str | None:
         except ValueError:
             return text
     return text
-
-
-def shown(raw: Any) -> str:
-    """Return a value as a message shows it: short, on one line."""
-    text = _SHORT.repr(raw)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _plain(raw: Any) -> Any:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from course_sync_plugin.cleaning import tidied
 from course_sync_plugin.data import Answer, FailedOperation
 
 #: Characters that are kept of a reason.
@@ -28,7 +29,7 @@ def read_report(body: bytes, operation_ids: Collection[str], coding: str = "") -
     """Read ``{"failed": [{"id", "reason", "retry"}]}``; any other body reports no failure.
 
     ``coding``: the header ``Content-Encoding``. Only operations of the message count, each once. Reasons come from
-    outside: they lose their control characters and what is longer than 500 characters. ``warning`` of the answer says
+    outside: they are cleaned and cut to 500 characters. ``warning`` of the answer says
     what looks like a report, or a part of one, and is none; it repeats nothing of the body.
     """
     try:
@@ -50,12 +51,6 @@ def may_report(body: bytes) -> bool:
     even there yet.
     """
     return _begins_with(body) in (b"{", b"")
-
-
-def cleaned(text: Any, longest: int) -> str:
-    """Text from outside, on one line and without characters that do something."""
-    spaced = " ".join(text.split()) if isinstance(text, str) else ""
-    return "".join(character for character in spaced if character.isprintable())[:longest]
 
 
 def _not_understood(reason: str) -> Answer:
@@ -110,7 +105,7 @@ def _id_of(entry: Any) -> str | None:
 
 
 def _failed(entry: Mapping[str, Any]) -> FailedOperation:
-    return FailedOperation(entry["id"], cleaned(entry.get("reason"), REASON_CHARACTERS), entry.get("retry") is True)
+    return FailedOperation(entry["id"], tidied(entry.get("reason"), REASON_CHARACTERS), entry.get("retry") is True)
 
 
 def _begins_with(body: bytes) -> bytes:

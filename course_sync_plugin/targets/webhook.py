@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 
+from course_sync_plugin.cleaning import tidied
 from course_sync_plugin.data import SCHEMA_VERSION, Answer, Message, utc_text
 from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError, PermanentError
 from course_sync_plugin.targets.base import Target, TargetConfig, TestReport
@@ -21,7 +22,7 @@ from course_sync_plugin.targets.http import private_addresses
 from course_sync_plugin.targets.http.client import CONNECT_SECONDS, NETWORK_ERRORS, HttpClient, Reply
 from course_sync_plugin.targets.http.errors import HTTP_ERRORS, network_error, status_error
 from course_sync_plugin.targets.http.private_addresses import SETTING, AllowedHosts
-from course_sync_plugin.targets.reports import REASON_CHARACTERS, cleaned, may_report, read_report
+from course_sync_plugin.targets.reports import REASON_CHARACTERS, may_report, read_report
 from course_sync_plugin.targets.signing import parse_secret, signature
 
 #: How many bytes of an answer are read.
@@ -116,7 +117,7 @@ def _in_its_words(reply: Reply) -> str:
     if "html" in reply.headers.get("Content-Type", ""):
         return ""
     try:
-        said = cleaned(reply.read(WORDS_BYTES).decode("utf-8", "replace"), REASON_CHARACTERS)
+        said = tidied(reply.read(WORDS_BYTES).decode("utf-8", "replace"), REASON_CHARACTERS)
     except NETWORK_ERRORS:
         return ""
     return f" It says: {said}" if said else ""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-
 import attrs
 from django.db.models import Q
 
 from course_sync_plugin.lanes.claim import due_lane_ids
 from course_sync_plugin.lanes.deliver import Delivered, deliver_lane
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import DatabaseNow, Lane
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 @attrs.frozen

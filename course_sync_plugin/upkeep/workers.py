@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
 
 from django.db import connections
 
-log = logging.getLogger(__name__)
+from course_sync_plugin.log import get_logger
+
+log = get_logger(__name__)
 
 
 class Workers:

@@ -160,3 +160,15 @@ def test_many_rows_are_written_by_one_function(path):
     """It bounds the bytes of a statement: databases refuse longer ones (``max_allowed_packet``)."""
     writes = re.findall(r"\.(?:bulk_create|bulk_update|abulk_create|abulk_update)\(", path.read_text("utf-8"))
     assert len(writes) == (name_of(path) == "bulk.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_what_is_logged_and_printed_is_cleaned(path):
+    """Loggers come from ``log.py``; commands print through ``Output``, which cleans, or say that they clean."""
+    if name_of(path).startswith("testing/"):
+        return  # kits for developers
+    text = path.read_text("utf-8")
+    assert name_of(path) == "log.py" or "getLogger" not in text
+    printed = [line for line in text.splitlines() if re.search(r"\bprint\(|(stdout|stderr|stream)\.write\(", line)]
+    clean = re.compile(r"cleaned\(|as_json\(|error\.message\)|_written\(|migrate|_sentence\(")
+    assert [line for line in printed if not clean.search(line) and "Fernet" not in line] == []

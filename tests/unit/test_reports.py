@@ -26,8 +26,11 @@ def report_of(listed: object) -> Answer:
     [
         ({"id": "a"}, FailedOperation("a", "", False)),
         ({"id": "a", "reason": "x" * 600}, FailedOperation("a", "x" * 500, False)),
-        ({"id": "a", "reason": "two\nlines\x00 and\t\x1b[31mred\u202e"}, FailedOperation("a", "two lines and [31mred")),
-        ({"id": "a", "reason": "\ud800Ü🐝"}, FailedOperation("a", "Ü🐝")),
+        (
+            {"id": "a", "reason": "two\nlines\x00 and\t\x1b[31mred\u202e"},
+            FailedOperation("a", "two lines\ufffd and \ufffd[31mred\ufffd"),
+        ),
+        ({"id": "a", "reason": "\ud800Ü🐝"}, FailedOperation("a", "\ufffdÜ🐝")),
         ({"id": "a", "reason": {"code": 5}, "retry": "yes"}, FailedOperation("a", "", False)),
         ({"id": "a", "reason": "later", "retry": True}, FailedOperation("a", "later", True)),
     ],

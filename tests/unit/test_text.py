@@ -13,7 +13,7 @@ from course_sync_plugin.models.text import ForeignText
         ("no \U0001f600", "no \ufffd"),
         ("no \x00", "no \ufffd"),
         ("no \ud83d", "no \ufffd"),
-        ("Überblick\n\uffff", "Überblick\n\uffff"),
+        ("Überblick\n\x9b31m", "Überblick \ufffd31m"),
         ("", ""),
         (None, None),
     ],

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, ProgrammingError
 from django.utils.translation import gettext as _
 
+from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
 from course_sync_plugin.management.subcommands.base import FAILED, USAGE, Output, Subcommand, WrongUsage
@@ -51,7 +52,7 @@ class Command(BaseCommand):
             self.stderr.write(error.message)
             status = USAGE if isinstance(error, WrongUsage) else FAILED
         except (OperationalError, ProgrammingError) as error:  # no tables yet, or no database
-            said = str(error).partition("\n")[0]  # PostgreSQL repeats the query below
+            said = cleaned(str(error).partition("\n")[0])  # PostgreSQL repeats the query below
             self.stderr.write(_("The database said: {said}. Was 'migrate' run?").format(said=said))
             status = FAILED
         if options["wakes"] and not _only_looked(options):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from course_sync_plugin import api
+from course_sync_plugin.cleaning import as_json, cleaned
 from course_sync_plugin.exceptions import ConfigurationError
 
 #: Exit status: did its round; could not do it; wrong usage, as argparse has it.
@@ -31,14 +31,14 @@ class Output:
     as_json: bool = False
 
     def line(self, text: str = "") -> None:
-        """Write a line for people."""
+        """Write one line for people, cleaned of what others may have written into it."""
         if not self.as_json:
-            self.stream.write(f"{text}\n")
+            self.stream.write(f"{cleaned(text)}\n")
 
     def value(self, value: Any) -> None:
         """Write the result for programs."""
         if self.as_json:
-            self.stream.write(f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
+            self.stream.write(f"{as_json(value)}\n")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write rows for people, in columns; a line saying so where there are none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
@@ -17,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.management.subcommands.base import (
     DONE,
     Output,
@@ -27,7 +27,7 @@ from course_sync_plugin.management.subcommands.base import (
     tell_if_stopped,
 )
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Seconds between two looks at the database, and between two sweeps.
 INTERVAL, SWEEP_INTERVAL = 1.0, 60.0

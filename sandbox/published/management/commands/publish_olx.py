@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from course_sync_plugin import api
+from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.keys import parse_course_id
 from course_sync_plugin.models import Run
@@ -37,7 +38,7 @@ class Command(BaseCommand):
             self.stderr.write(error.message)
             sys.exit(1)
         for warning in result.warnings:
-            self.stdout.write(f"  {warning}")
+            self.stdout.write(cleaned(f"  {warning}"))
         self.stdout.write(f"{result.course_key}: {_told(result, published)}")
         if result.outcome is api.Outcome.UNREADABLE:
             self.stderr.write(result.error)
