@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,13 +10,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
-from course_sync_plugin.cleaning import cleaned
+from course_sync_plugin import limits
+from course_sync_plugin.cleaning import cleaned, shown
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 
-_SECONDS_ABOVE_ZERO = ("COURSE_SYNC_MAX_WAIT_SECONDS", "COURSE_SYNC_LEASE_SECONDS", "COURSE_SYNC_READ_SECONDS")
-_WHOLE_ABOVE_ZERO = ("COURSE_SYNC_ENVELOPE_OPERATIONS", "COURSE_SYNC_ENVELOPE_BYTES")
-_NOT_NEGATIVE = ("COURSE_SYNC_QUIET_SECONDS", "COURSE_SYNC_MASS_DELETE_PERCENT", "COURSE_SYNC_MASS_DELETE_COUNT")
 _MAKE_A_KEY = 'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 
 
@@ -30,13 +27,10 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _numbers() -> Iterator[CheckMessage]:
-    for name in (*_SECONDS_ABOVE_ZERO, *_WHOLE_ABOVE_ZERO, *_NOT_NEGATIVE):
+    for name, limit in limits.SETTINGS.items():
         value = getattr(settings, name)
-        right = _is_number(value) and (value > 0 or (name in _NOT_NEGATIVE and value == 0))
-        if not right or (name in _WHOLE_ABOVE_ZERO and not isinstance(value, int)):
-            kind = "whole number" if name in _WHOLE_ABOVE_ZERO else "number"
-            least = "0 or more" if name in _NOT_NEGATIVE else "above 0"
-            yield Error(f"{name} is {value!r}.", hint=f"It must be a {kind} {least}.", id="course_sync.E001")
+        if not limit.holds(value):
+            yield Error(f"{name} is {shown(value)}.", hint=f"It must be {limit}.", id="course_sync.E001")
 
 
 def _periods() -> Iterator[CheckMessage]:
@@ -56,10 +50,12 @@ def _periods() -> Iterator[CheckMessage]:
 
 def _schedule() -> Iterator[CheckMessage]:
     schedule = settings.COURSE_SYNC_RETRY_SCHEDULE
-    if not isinstance(schedule, (list, tuple)) or not all(_is_number(wait) and wait >= 0 for wait in schedule):
+    is_list = isinstance(schedule, (list, tuple))
+    if not is_list or not limits.RETRY_WAITS.holds(len(schedule)) or not all(map(limits.RETRY_WAIT.holds, schedule)):
         yield Error(
             "COURSE_SYNC_RETRY_SCHEDULE is not a list of seconds.",
-            hint="For example [5, 300, 1800]: three waits, four attempts.",
+            hint=f"{limits.RETRY_WAITS.most} waits at most, each {limits.RETRY_WAIT}. For example [5, 300, 1800]: "
+            "three waits, four attempts.",
             id="course_sync.E002",
         )
 
@@ -88,7 +84,7 @@ def _hosts() -> Iterator[CheckMessage]:
             AllowedHosts.parse([host if isinstance(host, str) else ""])
         except ConfigurationError:
             yield Error(
-                f"{host!r} in COURSE_SYNC_ALLOWED_PRIVATE_HOSTS is neither a host's name nor a network.",
+                f"{shown(host)} in COURSE_SYNC_ALLOWED_PRIVATE_HOSTS is neither a host's name nor a network.",
                 hint="Write a host's name, an address, or a network such as 10.0.0.0/8.",
                 id="course_sync.E005",
             )
@@ -98,7 +94,7 @@ def _queue() -> Iterator[CheckMessage]:
     queue = settings.COURSE_SYNC_CELERY_QUEUE
     if queue is not None and not (isinstance(queue, str) and queue):
         yield Error(
-            f"COURSE_SYNC_CELERY_QUEUE is {queue!r}.",
+            f"COURSE_SYNC_CELERY_QUEUE is {shown(queue)}.",
             hint="It must be a queue's name, or None for the host's default queue.",
             id="course_sync.E006",
         )
@@ -120,16 +116,14 @@ def _redirect() -> Iterator[CheckMessage]:
     redirect = settings.COURSE_SYNC_REDIRECT_ABOUT_PAGE
     if not isinstance(redirect, bool):
         yield Error(
-            f"COURSE_SYNC_REDIRECT_ABOUT_PAGE is {redirect!r}.", hint="It must be True or False.", id="course_sync.E008"
+            f"COURSE_SYNC_REDIRECT_ABOUT_PAGE is {shown(redirect)}.",
+            hint="It must be True or False.",
+            id="course_sync.E008",
         )
 
 
 def _no_list(name: str) -> CheckMessage:
     return Error(f"{name} is no list.", hint="Write a list, however short: ['…'].", id="course_sync.E004")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_key(key: Any) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import attrs
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from course_sync_plugin import bulk, toggles
 from course_sync_plugin.lanes.wake import make_missing_lanes
+from course_sync_plugin.limits import MOMENT
 from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Marker
 from course_sync_plugin.sources import get_source
@@ -37,7 +38,9 @@ def sweep() -> Swept:
     known = _known()
     missed = [course for course in known if _is_missed(course, published.get(course.key, ""))]
     bulk.insert(Marker(course=course, course_key=course.key, seen_at=DatabaseNow()) for course in missed)
-    lanes = Lane.objects.filter(due_at=None, failing=False, waiting_for="", cursor__lt=F("end"))
+    forgotten = Q(due_at=None, failing=False, waiting_for="", cursor__lt=F("end"))
+    # No wait is so long: it was let through by an older version, or the database's clock was wrong.
+    lanes = Lane.objects.filter(forgotten | Q(due_at__gt=DatabaseNow(MOMENT.most)))
     swept = Swept(
         tuple(course.key for course in missed),
         tuple(sorted(published.keys() - {course.key for course in known})),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 
 from course_sync_plugin.exceptions import ConfigurationError, RateLimited, TransientError
+from course_sync_plugin.limits import RETRY_AFTER
+from course_sync_plugin.targets.http.errors import retry_after
 
 #: Bytes of one page; 5000 runs have about 20 MB.
 LARGEST = 64 * 1024 * 1024
@@ -93,11 +93,8 @@ def _parsed(body: bytes, content_type: str) -> dict[str, Any]:
 
 def _wait(headers: Mapping[str, str], body: bytes) -> float:
     """Seconds to wait: ``Retry-After`` (a number or a date), else what Django REST framework writes in the body."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isdecimal():
-        return float(said)
-    try:
-        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        found = _SECONDS.search(body)
-        return float(found[1]) if found else _DEFAULT_WAIT
+    asked = retry_after(headers.get("Retry-After"))
+    if asked is not None:
+        return asked
+    found = _SECONDS.search(body)
+    return RETRY_AFTER.cut(float(found[1])) if found else _DEFAULT_WAIT

@@ -26,6 +26,7 @@ class Reached:
 def check_catalog() -> Reached:
     """Reach the catalog, sign in and ask for one run. Raises what the client raises."""
     configured = newest_configuration()
+    configured.require_valid()
     timeout = (configured.connect_timeout, configured.read_timeout)
     access = catalog_access(timeout)
     began = time.monotonic()

@@ -16,6 +16,7 @@ import attrs
 from course_sync_plugin.catalog.answers import NoSuchPage
 from course_sync_plugin.catalog.client import CatalogClient
 from course_sync_plugin.exceptions import ConfigurationError, TransientError
+from course_sync_plugin.limits import CATALOG_RUNS
 from course_sync_plugin.log import get_logger
 
 log = get_logger(__name__)
@@ -86,7 +87,7 @@ def _page(client: CatalogClient, place: Place, before: int | None) -> Page:
             raise ConfigurationError(error.message, **error.context) from error
         return Page([], None, None, moved=True)
     raw = answer.get("count")
-    count = raw if isinstance(raw, int) and raw >= 0 else None
+    count = raw if CATALOG_RUNS.holds(raw) else None
     moved = before is not None and count is not None and count < before
     following, problem = _next_place(answer.get("next"), place, client.url)
     return Page(answer["results"], count, following, moved, problem)

@@ -109,6 +109,7 @@ class _Update:
 
     def _client(self) -> CatalogClient:
         configured = self.configuration
+        configured.require_valid()
         timeout = (configured.connect_timeout, configured.read_timeout)
         limits = Limits(
             timeout,

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from course_sync_plugin.catalog.answers import WHOLE_ANSWER, read_body
 from course_sync_plugin.exceptions import ConfigurationError, TransientError
+from course_sync_plugin.limits import TOKEN_LIFE
 from course_sync_plugin.targets.http.adapter import deadline_session
 
 
@@ -35,11 +36,21 @@ def new_token(provider: str, key: str, secret: str, timeout: tuple[float, float]
         raise TransientError(f"No token from the LMS ({type(error).__name__})") from error
     if status != 200:
         raise _error(status)
+    return read_token(body)
+
+
+def read_token(body: bytes) -> tuple[str, float]:
+    """Return the token of an answer and the seconds it lives, at most a day. Raises TransientError without one."""
     try:
         answer = json.loads(body)
-        return str(answer["access_token"]), float(answer["expires_in"])
+        token, lives = str(answer["access_token"]), answer["expires_in"]
+        lives = float(lives) if isinstance(lives, str) else lives
+        is_time = not isinstance(lives, bool) and lives >= TOKEN_LIFE.least
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise TransientError("No token from the LMS (its answer has none)") from error
+    if not is_time:
+        raise TransientError("No token from the LMS (it does not live a second)")
+    return token, TOKEN_LIFE.cut(lives)
 
 
 def _error(status: int) -> Exception:

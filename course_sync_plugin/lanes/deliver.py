@@ -113,13 +113,14 @@ class LaneTurn:
         return self.done
 
     def _run(self) -> None:
-        if self.lane.attempts > len(self._schedule()):
-            error = "Workers were lost in the middle of every attempt that was left. Their log should say why."
-            self._give_back(failing=True, last_error=error)
-            return
         try:
             with opened_target(self.lane.target) as target:
-                self._deliver(target)
+                self.lane.target.options = target.config.options
+                if self.lane.attempts <= len(self._schedule()):
+                    self._deliver(target)
+                else:
+                    error = "Workers were lost in the middle of every attempt that was left. Their log should say why."
+                    self._give_back(failing=True, last_error=error)
         except leases.LeaseLost:
             raise
         except CourseSyncError as error:  # the target cannot even be opened: the operator has to act

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.models import Target as TargetRow
 from course_sync_plugin.secrets import decrypt
 from course_sync_plugin.targets.base import Target, TargetConfig
+from course_sync_plugin.targets.options import checked_options
 from course_sync_plugin.targets.registry import targets
 
 
@@ -25,15 +29,27 @@ def opened_target(row: TargetRow) -> Iterator[Target]:
 
 
 def config_of(row: TargetRow) -> TargetConfig:
-    """Return what a target's object is made from. A request may take half of a lease, so that none is lost to it."""
+    """Return what a target's object is made from. A request may take half of a lease, so that none is lost to it.
+
+    Raises ConfigurationError as :func:`read_options` does.
+    """
     return TargetConfig(
         name=row.name,
         url=row.url,
         secrets=_secrets(row),
-        options=row.options,
+        options=read_options(row),
         deadline_seconds=settings.COURSE_SYNC_LEASE_SECONDS / 2,
         allowed_private_hosts=tuple(settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS),
     )
+
+
+def read_options(row: TargetRow) -> dict[str, Any]:
+    """Return the options of a target. Raises ConfigurationError for one that an older version let through."""
+    try:
+        return checked_options(targets.get(row.backend).known_options(), row.options)
+    except ConfigurationError as error:
+        way_out = _("It is stored with the target '{name}': remove-target, then add-target with the right one.")
+        raise ConfigurationError(f"{error.message} {way_out.format(name=row.name)}") from error
 
 
 def _secrets(row: TargetRow) -> tuple[str, ...]:

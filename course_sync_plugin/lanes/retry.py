@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from course_sync_plugin.limits import RETRY_WAIT
+
 #: Receivers that failed together must not come back together.
 JITTER = 0.2
 
@@ -16,4 +18,4 @@ def next_wait(schedule: Sequence[float], attempts: int) -> float | None:
     """
     if attempts > len(schedule):
         return None
-    return schedule[attempts - 1] * random.uniform(1, 1 + JITTER)
+    return RETRY_WAIT.cut(schedule[attempts - 1]) * random.uniform(1, 1 + JITTER)

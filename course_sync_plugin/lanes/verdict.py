@@ -9,6 +9,7 @@ import attrs
 from course_sync_plugin.data import Answer
 from course_sync_plugin.exceptions import CourseSyncError, PermanentError, RateLimited, TargetGone, TransientError
 from course_sync_plugin.lanes.retry import next_wait
+from course_sync_plugin.limits import RETRY_AFTER
 
 
 @attrs.frozen
@@ -45,7 +46,7 @@ def judge(
     if isinstance(result, Answer):
         return _answered(result, attempts, schedule)
     if isinstance(result, RateLimited):
-        return Verdict(wait=result.retry_after, attempts=attempts, error=result.message)
+        return Verdict(wait=RETRY_AFTER.cut(result.retry_after), attempts=attempts, error=result.message)
     if isinstance(result, TransientError):
         return _unanswered(result.message, attempts + 1, schedule)
     if isinstance(result, TargetGone):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from config_models.models import ConfigurationModel
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from course_sync_plugin import limits
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.data import LONGEST_KEY
+from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.models.courses import SHA256_LENGTH, Lease
 
 
@@ -57,6 +61,23 @@ class CatalogSyncConfiguration(ConfigurationModel):
 
     def __str__(self) -> str:
         return f"{self.change_date}"
+
+    def clean(self) -> None:
+        """Refuse numbers that are out of bounds, for the form in the admin."""
+        wrong = {name: [f"It must be {limit}."] for name, limit in self._out_of_bounds().items()}
+        if wrong:
+            raise ValidationError(wrong)
+
+    def require_valid(self) -> None:
+        """Raise ConfigurationError where a number is out of bounds: not every row comes from the form."""
+        for name, limit in self._out_of_bounds().items():
+            field = self._meta.get_field(name).verbose_name
+            raise ConfigurationError(
+                f"In the admin, Catalog configurations: '{field}' is {shown(getattr(self, name))} and must be {limit}."
+            )
+
+    def _out_of_bounds(self) -> dict[str, limits.Limit]:
+        return {name: limit for name, limit in limits.CATALOG.items() if not limit.holds(getattr(self, name))}
 
 
 class CatalogRun(models.Model):

@@ -10,15 +10,20 @@ from typing import Any
 
 from django.db.models import DateTimeField, Func
 
+from course_sync_plugin.limits import MOMENT
+
 
 class DatabaseNow(Func):
-    """The database's time now plus ``seconds`` (a float, may be negative)."""
+    """The database's time now plus ``seconds`` (a float, may be negative), a year away at most.
+
+    Beyond the year 9999 MariaDB and SQLite make NULL of a moment, and Python cannot read what PostgreSQL makes of it.
+    """
 
     output_field = DateTimeField()
 
     def __init__(self, seconds: float = 0, **extra: Any):
         super().__init__(**extra)
-        self.microseconds = round(seconds * 1_000_000)
+        self.microseconds = round(MOMENT.cut(seconds) * 1_000_000)
 
     def get_group_by_cols(self) -> list[Any]:
         """Group by no moment: PostgreSQL's clock goes on while a statement runs, and every row would be a group."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from typing import Any
 import attrs
 
 from course_sync_plugin.exceptions import ConfigurationError
+from course_sync_plugin.limits import RETRY_WAIT, RETRY_WAITS
 
 
 @attrs.frozen
@@ -26,15 +26,15 @@ class Option:
 
 
 def seconds_list(value: Any) -> list[float]:
-    """Read numbers of seconds, ``1,1.5,5``."""
+    """Read waits in seconds, ``1,1.5,5``."""
     items = _items(value)
     try:
-        seconds = [float(item) for item in items if not isinstance(item, bool)]
-    except (TypeError, ValueError):
-        seconds = []
-    if len(seconds) != len(items) or not all(0 <= second < math.inf for second in seconds):
-        raise ValueError("numbers of seconds, separated by commas")
-    return [int(second) if second.is_integer() else second for second in seconds]
+        seconds = [RETRY_WAIT.read(item) if isinstance(item, str) else item for item in items]
+    except ValueError:
+        seconds = [None]
+    if not RETRY_WAITS.holds(len(seconds)) or not all(map(RETRY_WAIT.holds, seconds)):
+        raise ValueError(f"{RETRY_WAIT}, {RETRY_WAITS.most} at most, separated by commas")
+    return [int(second) if second == int(second) else second for second in seconds]
 
 
 def names(value: Any) -> list[str]:

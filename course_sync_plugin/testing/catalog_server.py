@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
+from course_sync_plugin import limits
 from course_sync_plugin.testing.server import port_number, port_refusal
 
 RUNS = "/api/v1/course_runs/"
@@ -243,9 +244,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted, and say how the plugin is led here."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=port_number, default=18381, help="default: 18381")
-    parser.add_argument("--runs", type=int, default=250, help="how many made-up runs (default: 250)")
+    parser.add_argument(
+        "--runs", type=limits.MADE_UP_RUNS.argument, default=250, help="how many made-up runs (default: 250)"
+    )
     parser.add_argument("--file", type=Path, nargs="+", help="recorded answers to serve instead")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--latency", type=limits.ANSWER_DELAY.argument, default=0.0, help="seconds before each answer")
     options = parser.parse_args(arguments)
     runs = _runs_of(options.file) if options.file else MadeUpRuns(options.runs)
     with port_refusal(options.port):

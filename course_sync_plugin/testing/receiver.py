@@ -26,6 +26,7 @@ from urllib.parse import SplitResult, parse_qs
 import attrs
 
 from course_sync_plugin.data import Structure
+from course_sync_plugin.limits import ANSWER_DELAY
 from course_sync_plugin.targets.signing import generate_secret
 from course_sync_plugin.testing.faults import Fault, Response, act
 from course_sync_plugin.testing.inbox import Inbox
@@ -151,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     help_text = "the secret of the signatures, for tests only: a list of processes shows it; left out: one is made"
     parser.add_argument("--secret", help=help_text)
     parser.add_argument("--state", type=Path, help="the SQLite file that keeps what was received")
-    parser.add_argument("--hold", type=float, default=0, help="seconds to wait before a message is answered")
+    parser.add_argument(
+        "--hold", type=ANSWER_DELAY.argument, default=0, help="seconds to wait before a message is answered"
+    )
     chosen = parser.parse_args(arguments)
     secrets = [chosen.secret] if chosen.secret else []
     with port_refusal(chosen.port):

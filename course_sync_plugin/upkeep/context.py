@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.keys import parse_course_id
+from course_sync_plugin.lanes.opened import read_options
 from course_sync_plugin.lanes.wake import nudge
 from course_sync_plugin.models import CourseContext, Lane, Target, digest_of
 from course_sync_plugin.upkeep.known import did_you_mean, known_courses
@@ -56,7 +57,7 @@ def _unknown(key: str) -> Iterator[str]:
 
 
 def _not_required(target: Target, values: Mapping[str, str]) -> Iterator[str]:
-    required = target.options.get("requires_context", [])
+    required = read_options(target).get("requires_context", [])
     for name in values:
         near = get_close_matches(name, required, n=1)
         if near and name not in required:

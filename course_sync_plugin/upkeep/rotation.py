@@ -8,7 +8,9 @@ import attrs
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import ConfigurationError
+from course_sync_plugin.limits import TWO_SECRETS
 from course_sync_plugin.models import Target
 from course_sync_plugin.secrets import can_decrypt, encrypt
 from course_sync_plugin.targets.signing import generate_secret, parse_secret
@@ -33,6 +35,8 @@ def rotate_secret(name: str, hours: float = 24, secret: str = "") -> Rotated:
     Without ``secret`` one is made. Raises ConfigurationError while the last change is under way, unless ``hours`` is 0:
     two secrets sign at the same time, and a receiver that still has the first of three would be cut off.
     """
+    if not TWO_SECRETS.holds(hours):
+        raise ConfigurationError(_("{hours} is not {expected}.").format(hours=shown(hours), expected=TWO_SECRETS))
     target = get_target(name)
     secret = secret or generate_secret()
     parse_secret(secret)

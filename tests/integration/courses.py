@@ -11,11 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey
 
-from course_sync_plugin import api
+from course_sync_plugin import api, limits
 from course_sync_plugin.data import Structure
 from course_sync_plugin.diff.apply import Tree
 from course_sync_plugin.exceptions import CourseNotFound
-from course_sync_plugin.models import Course, JournalOperation, digest_of
+from course_sync_plugin.models import Course, DatabaseNow, JournalOperation, Marker, digest_of
 from course_sync_plugin.receivers import on_course_published
 from course_sync_plugin.stored import stored_structure
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
@@ -161,3 +161,12 @@ def own_queries() -> Iterator[list[str]]:
 def same(structure: Structure, **values: Any) -> Structure:
     """The structure with some values changed."""
     return attrs.evolve(structure, **values)
+
+
+def check_due_time(seconds: float) -> None:
+    """Check that a due time in so many seconds, a year at most, is kept by the database and can be read again."""
+    marker = Marker.put(COURSE)
+    Marker.objects.filter(pk=marker.pk).update(seen_at=DatabaseNow(seconds))
+    row = Marker.objects.annotate(now=DatabaseNow()).get(pk=marker.pk)
+    assert abs((row.seen_at - row.now).total_seconds() - limits.MOMENT.cut(seconds)) < 30
+    assert Marker.objects.filter(pk=marker.pk, seen_at__gt=DatabaseNow()).exists() == (not seconds < 0)

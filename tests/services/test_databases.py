@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -10,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from course_sync_plugin import api
+from course_sync_plugin import api, limits
+from course_sync_plugin.lanes.retry import JITTER
 from course_sync_plugin.models import Course, DatabaseNow, Marker, Problem, ProblemState
 from course_sync_plugin.testing.faults import Fail
 from course_sync_plugin.testing.receiver import Receiver
-from tests.integration.courses import COURSE, a_course, block
+from tests.integration.courses import COURSE, a_course, block, check_due_time
 
 from . import servers
 from .host import publish
@@ -93,3 +95,31 @@ def test_the_integration_tests(server):
             timeout=600,
         )
     assert done.returncode == 0, done.stdout
+
+
+LONGEST = [limits.RETRY_WAIT.most * (1 + JITTER), limits.RETRY_AFTER.most, limits.MOMENT.most, -limits.MOMENT.most]
+
+
+@pytest.mark.parametrize("database_url", ["mariadb", "old_mariadb", "postgresql"], indirect=True)
+@pytest.mark.parametrize("seconds", [*LONGEST, 1e12, -1e12, math.inf, math.nan], ids=str)
+def test_the_longest_wait_is_kept_as_a_due_time(host, seconds):
+    """SQLite has the same test, in tests/integration/test_absurd_numbers.py."""
+    check_due_time(seconds)
+
+
+@pytest.mark.parametrize(
+    ("database_url", "wait"),
+    [("mariadb", "9999-12-31 23:59:59"), ("postgresql", "9999-12-31 23:59:59"), ("postgresql", "31999-01-01 00:00:00")],
+    indirect=["database_url"],
+)
+def test_a_lane_that_an_older_version_let_wait_for_thousands_of_years(host, wait):
+    """PostgreSQL stores a year that Python cannot read: the sweep mends it without reading it."""
+    publish(a_course("v1"))
+    with Receiver() as receiver:
+        api.add_target("crm", url=receiver.url, secret=receiver.secret)
+        api.sync_course(COURSE)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE course_sync_lane SET due_at = %s", [wait])
+        assert api.sweep().lanes == 1
+        assert api.deliver_due().operations == 11
+        assert [lane["state"] for lane in api.status()["courses"][0]["lanes"]] == ["in step"]

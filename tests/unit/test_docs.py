@@ -11,6 +11,7 @@ import pytest
 from django.core.management import load_command_class
 from django.core.management.base import CommandError
 
+from course_sync_plugin import limits
 from course_sync_plugin.diff.handlers import chain
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
 from course_sync_plugin.models import OPEN_STATES
@@ -102,6 +103,20 @@ def test_every_setting_is_written_down():
     text = (ROOT / "docs" / "settings.rst").read_text("utf-8")
     written = dict(re.findall(r"^``(COURSE_SYNC_\w+)`` \(``(.*)``\)$", text, re.MULTILINE))
     assert written == {name: str(default) for name, default in DEFAULTS.items()}
+
+
+def test_the_bounds_of_numbers_are_those_that_are_checked():
+    text = (ROOT / "docs" / "settings.rst").read_text("utf-8")
+    written = dict(re.findall(r"^``(COURSE_SYNC_\w+|[a-z_-]+ --[a-z-]+)``  +(\S+ to \S+) [a-z ]+$", text, re.MULTILINE))
+    arguments = {
+        "run --workers": limits.WORKERS,
+        "run --interval": limits.INTERVAL,
+        "run --seconds": limits.RUN_SECONDS,
+        "rotate-secret --hours": limits.TWO_SECRETS,
+        "update_catalog_data --page-size": limits.CATALOG["page_size"],
+    }
+    known = {**limits.SETTINGS, **arguments}
+    assert written == {name: str(limit).partition("from ")[2] for name, limit in known.items()}
 
 
 def test_every_common_option_is_written_down():

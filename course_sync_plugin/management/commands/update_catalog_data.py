@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from course_sync_plugin import api
+from course_sync_plugin import api, limits
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.keys import parse_course_id
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output
@@ -42,7 +42,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what can be said on top of the configuration in the admin."""
-        parser.add_argument("--page-size", type=_positive, metavar="N", help=_("runs asked for at once"))
+        size = limits.CATALOG["page_size"].argument
+        parser.add_argument("--page-size", type=size, metavar="N", help=_("runs asked for at once"))
         parser.add_argument(
             "--course", metavar="KEY", nargs="+", action="extend", default=[], help=_("these course runs alone")
         )
@@ -76,12 +77,6 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise ArgumentTypeError(_("{text} is no number above 0").format(text=text))
-    return int(text)
 
 
 def _check(out: Output) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
@@ -52,24 +51,6 @@ class Output:
     def progress(self, items: Iterable[Any], unit: str, total: int | None = None) -> Iterator[Any]:
         """Go through items with a progress bar, on a terminal. ``total``: how many, where they have no length."""
         return iter(tqdm(items, unit=unit, total=total, disable=None if not self.as_json else True, leave=False))
-
-
-def amount(text: str) -> float:
-    """Read a number of seconds or hours: 0 or more."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < math.inf:
-        raise ArgumentTypeError(_("'{text}' is no number of 0 or more").format(text=text))
-    return value
-
-
-def count(text: str) -> int:
-    """Read a whole number of 1 or more."""
-    if not text.isdecimal() or not int(text):
-        raise ArgumentTypeError(_("'{text}' is no whole number of 1 or more").format(text=text))
-    return int(text)
 
 
 def tell_if_stopped(out: Output) -> None:

@@ -15,14 +15,12 @@ from django.db import Error, close_old_connections
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from course_sync_plugin import api
+from course_sync_plugin import api, limits
 from course_sync_plugin.log import get_logger
 from course_sync_plugin.management.subcommands.base import (
     DONE,
     Output,
     Subcommand,
-    amount,
-    count,
     refuse_if_stopped,
     tell_if_stopped,
 )
@@ -38,9 +36,10 @@ GRACE = 4.0
 
 
 def _run_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--workers", type=count, default=WORKERS, help=_("lanes of each target delivered at once"))
-    parser.add_argument("--interval", type=amount, default=INTERVAL, help=_("seconds between two rounds"))
-    parser.add_argument("--seconds", type=amount, help=_("end after so many seconds (default: run until stopped)"))
+    workers, interval, seconds = limits.WORKERS.argument, limits.INTERVAL.argument, limits.RUN_SECONDS.argument
+    parser.add_argument("--workers", type=workers, default=WORKERS, help=_("lanes of each target delivered at once"))
+    parser.add_argument("--interval", type=interval, default=INTERVAL, help=_("seconds between two rounds"))
+    parser.add_argument("--seconds", type=seconds, help=_("end after so many seconds (default: run until stopped)"))
 
 
 def _run(options: dict[str, Any], out: Output) -> int:

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
-from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, amount
+from course_sync_plugin.limits import TWO_SECRETS
+from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand
 from course_sync_plugin.management.subcommands.given_secret import given_secret, secret_arguments
 
 
@@ -164,7 +165,7 @@ def _rotate(options: dict[str, Any], out: Output) -> int:
 def _rotate_arguments(parser: ArgumentParser) -> None:
     _name(parser)
     secret_arguments(parser)
-    parser.add_argument("--hours", type=amount, default=24, help=_("how long the old secret still signs"))
+    parser.add_argument("--hours", type=TWO_SECRETS.argument, default=24, help=_("how long the old secret still signs"))
 
 
 def _remove(options: dict[str, Any], out: Output) -> int:

@@ -26,9 +26,7 @@ from course_sync_plugin.exceptions import (
     TargetGone,
     TransientError,
 )
-
-#: Nobody is made to wait longer than this, whatever ``Retry-After`` says; in seconds.
-LONGEST_WAIT = 24 * 60 * 60
+from course_sync_plugin.limits import RETRY_AFTER
 
 
 class Unreachable(TimeoutError):
@@ -140,20 +138,16 @@ def network_error(
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Return the seconds a ``Retry-After`` header asks to wait, at most a day (RFC 9110, section 10.2.3).
 
-    None where it is missing, is not valid, or names no time to wait: then the target's own schedule holds.
+    0 where the moment has passed; None where it is missing or not valid.
     """
-    seconds = _seconds_asked((value or "").strip(), now or datetime.now(UTC))
-    return min(seconds, LONGEST_WAIT) if seconds > 0 else None
-
-
-def _seconds_asked(text: str, now: datetime) -> float:
+    text = (value or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])  # as many digits as could matter; an endless number is no reason to fail
+        return RETRY_AFTER.cut(float(text))
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return 0
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return RETRY_AFTER.cut((moment.replace(tzinfo=moment.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds())
 
 
 def _chain(exception: BaseException | None) -> Iterator[BaseException]:
