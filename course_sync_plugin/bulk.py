@@ -29,6 +29,12 @@ def insert(rows: Iterable[Model], **options: Any) -> None:
         type(part[0])._default_manager.bulk_create(part, **options)
 
 
+def update(rows: Iterable[Model], columns: Sequence[str]) -> None:
+    """Write these columns of rows of one model, each by its key. Each part is a statement of its own."""
+    for part in _parts(rows):
+        type(part[0])._default_manager.bulk_update(part, columns)
+
+
 def chunks(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """Cut keys into parts that one condition can take."""
     return (keys[start : start + ROWS] for start in range(0, len(keys), ROWS))

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.utils.translation import gettext as _
 
+from course_sync_plugin import bulk
 from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.configuration import newest_configuration
 from course_sync_plugin.catalog.fields import Ownership, current_ownership
@@ -54,7 +55,7 @@ def _of(records: Sequence[CatalogRecord], ownership: Ownership) -> list[Drift]:
             record.drift = since
             noted.append(record)
         found += [Drift(record.key, column, *sides, since[column]) for column, sides in differing.items()]
-    CatalogRecord.objects.bulk_update(noted, ["drift"])
+    bulk.update(noted, ["drift"])
     return found
 
 

@@ -10,14 +10,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from course_sync_plugin import bulk
 from course_sync_plugin.lanes.wake import nudge
 from course_sync_plugin.models import Lane, Problem, ProblemState
 from course_sync_plugin.upkeep.mending import failed_lanes, named_lanes
 from course_sync_plugin.upkeep.problems import OpenProblem, failed
 from course_sync_plugin.upkeep.tokens import by_token, token_of
-
-#: Problems that one UPDATE gives up.
-CHUNK = 500
 
 
 @attrs.frozen
@@ -75,8 +73,8 @@ def _carry_out(plan: SkipPlan) -> Skipped:
 def _give_up(lanes: QuerySet[Lane], problem_ids: Sequence[int]) -> int:
     """Lanes are written first, as their workers do it: so nobody waits in a circle."""
     nudge(lanes)
-    chunks = (problem_ids[start : start + CHUNK] for start in range(0, len(problem_ids), CHUNK))
     still_failed = Problem.objects.filter(state=ProblemState.FAILED)
+    chunks = bulk.chunks(problem_ids)
     return sum(still_failed.filter(pk__in=chunk).update(state=ProblemState.SKIPPED) for chunk in chunks)
 
 
