@@ -132,7 +132,7 @@ class Fail(Fault):
 
 
 def _garbled(report: str) -> dict[str, Response]:
-    packed = gzip.compress(report.encode())
+    packed = gzip.compress(report.encode(), mtime=0)
     return {
         "gzip": Response(200, packed, {"Content-Encoding": "gzip"}),
         "gzip without a header": Response(200, packed),
