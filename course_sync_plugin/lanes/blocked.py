@@ -39,9 +39,6 @@ class Holders:
         """Return every problem of an entity."""
         return list(self._problems.get(entity_id, {}).values())
 
-    def __bool__(self) -> bool:
-        return bool(self._problems)
-
 
 @attrs.define
 class Blocked:

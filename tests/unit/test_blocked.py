@@ -153,6 +153,36 @@ def test_what_is_carried_out_closes_the_problems_of_its_entity_alone():
     assert blocked.closed_by(update("a")) == blocked.closed_by(create("a")) == blocked.closed_by(delete("c")) == []
 
 
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+def test_of_several_problems_the_last_in_the_journal_holds(order):
+    problems = {pk: Problem(pk, update("a")) for pk in order}
+    blocked = blocked_by(*problems.values())
+    assert blocked.holder_of(update("a")) is problems[3]
+    blocked.remove(problems[3])
+    assert blocked.holder_of(update("a")) is problems[2]
+
+
+def test_what_was_parked_and_is_closed_waits_no_more():
+    parked = Problem(2, create("b", "a"), "parked", behind_id=1)
+    blocked = blocked_by(Problem(1, create("a")), parked)
+    blocked.remove(parked)
+    assert blocked.parked == set()
+    assert blocked.holder_of(update("b")) is None
+
+
+def test_what_is_read_again_takes_the_place_of_what_was_held():
+    old, failed, parked = (
+        Problem(1, update("old")),
+        Problem(2, create("a")),
+        Problem(3, create("b", "a"), "parked", behind_id=2),
+    )
+    blocked = blocked_by(old)
+    blocked.replace((problem, problem.operation) for problem in (failed, parked))
+    assert blocked == blocked_by(failed, parked)
+    assert blocked.closed_by(delete("a")) == [failed]
+    assert blocked.holder_of(update("old")) is None
+
+
 problems_of_few = st.lists(
     st.tuples(
         st.sampled_from(["create", "update", "move", "delete"]),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.engine import diff
+from course_sync_plugin.diff.handlers import UNIT as UNITS
 from course_sync_plugin.exceptions import PermanentError
 from course_sync_plugin.lanes.repairs import Undone, repairs
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
@@ -87,6 +88,29 @@ def test_a_deletion_is_told_again_with_the_place_where_it_still_is():
     (deletion,) = repairs(now, undone(BEFORE, then, "move") + undone(then, now, "delete"))
     assert (deletion.operation, deletion.entity_id) == ("delete", UNIT)
     assert deletion.previous == {"display_name": "One", "parent_id": SECTION, "index": 0}
+
+
+def test_of_several_deletions_the_first_tells_where_it_was():
+    """None was carried out: it never was where the second deletion says."""
+    gone = course({COURSE_ID: [SECTION, OTHER], SECTION: [SECOND]})
+    again = course({COURSE_ID: [SECTION, OTHER], SECTION: [SECOND], OTHER: [UNIT]}, unit="Two")
+    (deletion,) = repairs(gone, undone(BEFORE, gone, "delete") + undone(again, gone, "delete"))
+    assert deletion.previous == {"display_name": "Two", "parent_id": SECTION, "index": 0}
+
+
+def test_each_says_what_kind_of_thing_it_is_about():
+    now = course({COURSE_ID: [SECTION, OTHER], OTHER: [UNIT, THIRD]}, section="Renamed")
+    planned = repairs(now, undone(BEFORE, now, "create", "move", "update", "delete"))
+    kinds = {SECTION: ("section", "chapter"), **dict.fromkeys((UNIT, SECOND, THIRD), ("unit", "vertical"))}
+    assert [(one.entity_type, one.block_type) for one in planned] == [kinds[one.entity_id] for one in planned]
+
+
+def test_each_is_made_by_the_handler_of_its_block_type(monkeypatch):
+    asked = []
+    monkeypatch.setattr("course_sync_plugin.lanes.repairs.handler_for", lambda kind: asked.append(kind) or UNITS)
+    now = course({COURSE_ID: [SECTION, OTHER], OTHER: [UNIT, THIRD]})
+    repairs(now, undone(BEFORE, now, "create", "move"))
+    assert asked == ["vertical", "vertical"]
 
 
 def test_deletions_go_from_the_leaves_to_the_root():

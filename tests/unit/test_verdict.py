@@ -84,8 +84,9 @@ def test_who_is_gone_disables_the_target():
     assert judge(TargetGone("gone"), IDS, 1, SCHEDULE) == Verdict(gone=True, error="gone")
 
 
-def test_a_final_refusal_of_several_is_looked_into():
-    assert judge(PermanentError("no"), IDS, 1, SCHEDULE) == Verdict(isolate=True, error="no")
+@pytest.mark.parametrize("operation_ids", [IDS, IDS[:2]])
+def test_a_final_refusal_of_several_is_looked_into(operation_ids):
+    assert judge(PermanentError("no"), operation_ids, 1, SCHEDULE) == Verdict(isolate=True, error="no")
 
 
 def test_a_final_refusal_of_one_is_its_problem():
