@@ -191,7 +191,7 @@ class TestHoldingOn:
 
 
 def keeping(monkeypatch) -> list[tuple]:
-    """Have the other thread write down what it was given, whether it was told to end, and whether it holds up an exit."""
+    """Have the other thread write down what it is given, whether it is told to end, and whether it is a daemon."""
     seen: list[tuple] = []
 
     def keep(row, token, seconds, overdue, ended):
