@@ -17,7 +17,7 @@ from course_sync_plugin import leases, toggles
 from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.engine import diff
-from course_sync_plugin.exceptions import CourseNotFound, CourseSyncError
+from course_sync_plugin.exceptions import CourseNotFound, CourseSyncError, SourceError
 from course_sync_plugin.held import hold, must_be_held
 from course_sync_plugin.keys import org_of
 from course_sync_plugin.log import get_logger
@@ -142,8 +142,14 @@ class CourseSync:
             Course.objects.filter(pk=self.course.pk, lease_token=self.token).update(lease_token="", lease_until=None)
 
     def plan(self) -> SyncResult:
-        """Return what :meth:`run` would record now, and record nothing. Raises SourceError."""
-        finding = self._find(self._read())
+        """Return what :meth:`run` would record now, and record nothing. Raises CourseSyncError, whatever the reason."""
+        try:
+            finding = self._find(self._read())
+        except CourseSyncError:
+            raise
+        except Exception as error:  # as in a sync, one bad course must not stop the rest
+            log.exception("course_sync: course %s could not be planned", self.course_key)
+            raise SourceError(f"{type(error).__name__}: {error}") from error
         outcome = Outcome.HELD if must_be_held(self.course, finding) else Outcome.RECORDED
         return self._result(outcome if finding.operations else Outcome.UNCHANGED, finding)
 

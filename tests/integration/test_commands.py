@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
 from course_sync_plugin import api
+from course_sync_plugin.exceptions import InvalidCourse
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
 from course_sync_plugin.models import Course, CourseContext, DatabaseNow, Lane, Marker, Subscription, Target
 from course_sync_plugin.testing.faults import Refuse
@@ -219,13 +220,16 @@ class TestPlan:
         published.publish(a_course("v2"))
         assert run("sync", "--plan")[1].startswith(f"{COURSE}: unchanged")
 
-    def test_one_that_cannot_be_read_does_not_stop_the_rest(self, published):
-        from course_sync_plugin.exceptions import InvalidCourse
-
-        published.break_(InvalidCourse("html/a.xml, line 3"), "v1", OTHER)
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [(InvalidCourse("html/a.xml, line 3"), "html/a.xml, line 3"), (KeyError("title"), "KeyError: 'title'")],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_one_that_cannot_be_read_does_not_stop_the_rest(self, published, error, said):
+        published.break_(error, "v1", OTHER)
         status, out, _err = run("sync", "--plan")
         assert status == 1
-        assert f"{OTHER}: unreadable html/a.xml, line 3" in out
+        assert f"{OTHER}: unreadable {said}" in out
         assert f"{COURSE}: recorded 11 create" in out
 
 

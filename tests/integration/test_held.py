@@ -487,16 +487,21 @@ class TestAnApprovalIsForOneVersionAndOneSet:
         assert not HeldRun.objects.exists()
         assert api.sweep().missed == ()
 
-    def test_one_that_cannot_be_read_now(self, held, capsys):
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [(SourceError("it does not answer"), "it does not answer"), (KeyError("title"), "KeyError: 'title'")],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_one_that_cannot_be_read_now(self, held, capsys, error, said):
         shown = tokens()
-        held.courses[COURSE] = SourceError("the modulestore does not answer")
+        held.courses[COURSE] = error
         end(held, "course-v1:Org+Course+Other")
         status, out, _err = run(capsys)
         assert status == 1
-        assert f"{COURSE}: the modulestore does not answer" in out
+        assert f"{COURSE}: {said}" in out
         assert "course-v1:Org+Course+Other" in out
         status, out, _err = run(capsys, "--yes", "--token", *shown, *tokens())
         assert status == 1
         assert "recorded 11 delete" in out
-        assert f"{COURSE}: the modulestore does not answer" in out
+        assert f"{COURSE}: {said}" in out
         assert api.approve([""])[0].result is None
