@@ -160,6 +160,13 @@ class TestMakingDue:
         (lane,) = Lane.objects.all()
         assert (lane.target, lane.course, lane.end, lane.cursor, due_lane_ids()) == (target, course, 7, None, [lane.pk])
 
+    def test_the_queries_do_not_grow_with_the_targets(self, target, course, django_assert_max_num_queries):
+        for at in range(5):
+            a_target(f"{at}", "Org")
+        with django_assert_max_num_queries(6):
+            wake_lanes(course)
+        assert Lane.objects.count() == 6
+
     def test_a_nudge_starts_anew(self, target, course):
         lane = a_lane(target, course, 30, attempts=3, failing=True, last_error="no", waiting_for="level")
         other = a_lane(target, a_course("Other"), None)
