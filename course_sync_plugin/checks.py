@@ -8,11 +8,11 @@ from typing import Any
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
-from django.utils.module_loading import import_string
 
 from course_sync_plugin import limits
-from course_sync_plugin.cleaning import cleaned, shown
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import ConfigurationError
+from course_sync_plugin.sources import source_class
 from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 
 _MAKE_A_KEY = 'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
@@ -101,12 +101,11 @@ def _queue() -> Iterator[CheckMessage]:
 
 
 def _source() -> Iterator[CheckMessage]:
-    source = settings.COURSE_SYNC_SOURCE
     try:
-        import_string(source)
-    except (ImportError, AttributeError) as error:
+        source_class(settings.COURSE_SYNC_SOURCE)
+    except ConfigurationError as error:
         yield Error(
-            f"COURSE_SYNC_SOURCE is {source!r}, which cannot be imported: {cleaned(str(error))}",
+            error.message,
             hint="It must be the dotted path of a class (course_sync_plugin.structure.source.Source).",
             id="course_sync.E007",
         )

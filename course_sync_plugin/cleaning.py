@@ -16,6 +16,8 @@ _JOINERS = "\u200c\u200d"
 #: What others wrote may be long and deep.
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+#: NUL, which PostgreSQL does not store, and halves of surrogate pairs: what Python makes of bytes that are not UTF-8.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7e]")
 
 
@@ -30,6 +32,11 @@ def cleaned(text: str) -> str:
 def tidied(text: Any, longest: int) -> str:
     """Return a text cleaned, with single spaces, so many characters at most; empty where it is no text."""
     return " ".join(cleaned(text).split())[:longest] if isinstance(text, str) else ""
+
+
+def is_text(text: str) -> bool:
+    """Tell whether a text can be stored and sent as UTF-8."""
+    return not _NO_TEXT.search(text)
 
 
 def shown(value: Any, longest: int = 60) -> str:

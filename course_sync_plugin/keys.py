@@ -7,8 +7,9 @@ from typing import Any
 from ccx_keys.locator import CCXLocator
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
-from opaque_keys.edx.locator import LibraryLocator
+from opaque_keys.edx.locator import CourseLocator, LibraryLocator
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.data import LONGEST_KEY
 from course_sync_plugin.exceptions import ConfigurationError
 
@@ -32,13 +33,27 @@ def parse_course_id(text: str) -> str:
     try:
         key = CourseKey.from_string(text.strip())
     except InvalidKeyError as error:
-        raise ConfigurationError(f"'{text}' is no course key; one looks like course-v1:Org+Course+Run") from error
+        raise ConfigurationError(f"{shown(text)} is no course key; one looks like course-v1:Org+Course+Run") from error
     if not is_course_run(key):
-        raise ConfigurationError(f"'{text}' is no course run: libraries and CCX courses are not synced")
+        raise ConfigurationError(f"{shown(text)} is no course run: libraries and CCX courses are not synced")
     found = course_id(key)
     if len(found) > LONGEST_KEY:
-        raise ConfigurationError(f"'{text}' has more than {LONGEST_KEY} characters, which no course key may have")
+        raise ConfigurationError(f"{shown(text)} has more than {LONGEST_KEY} characters, which no course key may have")
     return found
+
+
+def parse_org(text: str) -> str:
+    """Return an organisation as people type it, checked. Raises ConfigurationError where no course key can hold it."""
+    org = text.strip()
+    try:
+        CourseLocator(org, "Course", "Run")
+    except InvalidKeyError:
+        org = ""
+    if not 0 < len(org) <= LONGEST_KEY:
+        raise ConfigurationError(
+            f"{shown(text)} is no organisation of a course: up to {LONGEST_KEY} letters, digits, - _ . : ~"
+        )
+    return org
 
 
 def org_of(course_key: str) -> str:

@@ -11,6 +11,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import UnknownName
 
 
@@ -47,5 +48,5 @@ class Registry:
         if point is None:
             near = get_close_matches(name, self.names(), n=1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(self.names()) or 'none'}."
-            raise UnknownName(f"Nothing named '{name}' is registered in {self.group}. {hint}")
+            raise UnknownName(f"Nothing named {shown(name)} is registered in {self.group}. {hint}")
         return point

@@ -8,7 +8,9 @@ from typing import Any
 
 import attrs
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
+from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from course_sync_plugin import bulk
@@ -16,8 +18,8 @@ from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.configuration import newest_configuration
 from course_sync_plugin.catalog.fields import Ownership, current_ownership
 from course_sync_plugin.catalog.values import as_moment
-from course_sync_plugin.cleaning import cleaned
-from course_sync_plugin.exceptions import TransientError
+from course_sync_plugin.cleaning import cleaned, shown
+from course_sync_plugin.exceptions import ConfigurationError, TransientError
 from course_sync_plugin.models import CatalogRecord
 
 
@@ -62,8 +64,10 @@ def _of(records: Sequence[CatalogRecord], ownership: Ownership) -> list[Drift]:
 def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
     """Send the disagreements by e-mail; return how many messages were sent, none where there is nothing to say.
 
-    Raises TransientError where the mail server does not take it.
+    Raises ConfigurationError for what is no address, TransientError where the mail server does not take it.
     """
+    for address in addresses:
+        _check_address(address)
     if not drifts:
         return 0
     lines = [
@@ -77,3 +81,10 @@ def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
         return send_mail(subject, "\n".join(map(cleaned, lines)), settings.DEFAULT_FROM_EMAIL, list(addresses))
     except OSError as error:  # what smtplib raises is one too
         raise TransientError(f"The mail server did not take the message ({type(error).__name__})") from error
+
+
+def _check_address(address: str) -> None:
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise ConfigurationError(_("{address} is no e-mail address.").format(address=shown(address))) from None

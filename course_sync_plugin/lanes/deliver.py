@@ -18,7 +18,7 @@ from course_sync_plugin.exceptions import CourseSyncError, TransientError
 from course_sync_plugin.lanes.blocked import Blocked
 from course_sync_plugin.lanes.claim import claim_lane, may_go_on, sleep
 from course_sync_plugin.lanes.envelopes import as_message, make_envelope
-from course_sync_plugin.lanes.opened import opened_target
+from course_sync_plugin.lanes.opened import opened_target, read_options
 from course_sync_plugin.lanes.planning import plan_baseline, plan_repairs
 from course_sync_plugin.lanes.problems import open_problems, reload, to_retry
 from course_sync_plugin.lanes.settle import change, settle
@@ -114,8 +114,8 @@ class LaneTurn:
 
     def _run(self) -> None:
         try:
+            self.lane.target.options = read_options(self.lane.target)
             with opened_target(self.lane.target) as target:
-                self.lane.target.options = target.config.options
                 if self.lane.attempts <= len(self._schedule()):
                     self._deliver(target)
                 else:

@@ -52,7 +52,7 @@ def open_export(path: str | os.PathLike[str]) -> Iterator[Mapping[str, bytes]]:
     large, without a course.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # false for an overlong name too
         yield _folder(path)
     else:
         yield _archive(path)
@@ -67,6 +67,8 @@ def _archive(path: Path) -> Mapping[str, bytes]:
     except FileNotFoundError:
         raise InvalidCourse(f"{path}: there is no such file or folder.") from None
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.strerror:  # of the system, not of gzip
+            raise InvalidCourse(f"{path} cannot be read: {error.strerror}.") from error
         raise InvalidCourse(f"{path} is cut off or no .tar.gz archive: {error}.") from error
     top = _top(path, files)
     return MappingProxyType({name[len(top) :]: data for name, data in files.items() if name.startswith(top)})
@@ -212,9 +214,12 @@ class _Folder(Mapping[str, bytes]):
         file = self._root / path
         if path.is_absolute() or ".." in path.parts or not os.path.isfile(file):  # false for an overlong name too
             raise KeyError(name)
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise InvalidCourse(f"{self._root}: '{name}' is refused: it is larger than {MAX_FILE_BYTES} bytes.")
-        return file.read_bytes()
+        try:
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise InvalidCourse(f"{self._root}: '{name}' is refused: it is larger than {MAX_FILE_BYTES} bytes.")
+            return file.read_bytes()
+        except OSError as error:
+            raise InvalidCourse(f"{self._root}: '{name}' cannot be read: {error.strerror}.") from error
 
     def __iter__(self) -> Iterator[str]:
         files = (Path(folder, name) for folder, _, names in os.walk(self._root) for name in names)

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.limits import RETRY_WAIT, RETRY_WAITS
 
@@ -65,7 +66,7 @@ def parse_options(known: Mapping[str, Option], assignments: Iterable[str]) -> di
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise ConfigurationError(f"'{assignment}' is no option; write NAME=VALUE.")
+            raise ConfigurationError(f"{shown(assignment)} is no option; write NAME=VALUE.")
         values[name.strip()] = value.strip()
     return checked_options(known, values)
 
@@ -79,7 +80,7 @@ def _checked(known: Mapping[str, Option], name: str, value: Any) -> Any:
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted(known))}."
-        raise ConfigurationError(f"There is no option '{name}'. {hint}")
+        raise ConfigurationError(f"There is no option {shown(name)}. {hint}")
     try:
         return known[name].parse(value)
     except ValueError as expected:

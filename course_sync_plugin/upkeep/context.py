@@ -9,6 +9,7 @@ import attrs
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from course_sync_plugin.cleaning import is_text, shown
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.keys import parse_course_id
 from course_sync_plugin.lanes.opened import read_options
@@ -71,17 +72,8 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals):
-            raise ConfigurationError(_("'{text}' is not KEY=VALUE.").format(text=text))
-        if not _is_text(text):
-            raise ConfigurationError(_("{text} is not UTF-8.").format(text=ascii(text)))
+            raise ConfigurationError(_("{text} is not KEY=VALUE.").format(text=shown(text)))
+        if not is_text(text):
+            raise ConfigurationError(_("{text} is not UTF-8, or holds the character NUL.").format(text=shown(text)))
         pairs[key] = value
     return pairs
-
-
-def _is_text(argument: str) -> bool:
-    """Tell whether it can be sent: Python makes half characters of arguments that are not UTF-8."""
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.lanes.problems import to_retry
 from course_sync_plugin.lanes.wake import nudge
@@ -60,4 +61,4 @@ def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise ConfigurationError(_("'{text}' is no operation's id.").format(text=text)) from None
+        raise ConfigurationError(_("{text} is no operation's id.").format(text=shown(text))) from None

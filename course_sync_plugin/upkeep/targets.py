@@ -7,13 +7,14 @@ from difflib import get_close_matches
 
 import attrs
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.diff.handlers import entity_types as known_entity_types
 from course_sync_plugin.exceptions import ConfigurationError, UnknownName
-from course_sync_plugin.keys import parse_course_id
+from course_sync_plugin.keys import parse_course_id, parse_org
 from course_sync_plugin.lanes.opened import config_of, opened_target
 from course_sync_plugin.lanes.wake import make_lanes, nudge
 from course_sync_plugin.models import Course, Lane, Run, Subscription, Target, digest_of
@@ -78,14 +79,18 @@ def add_target(
         options=parse_options(backend_class, options),
     )
     backend_class.check(config_of(row))
-    courses = [parse_course_id(course) for course in courses]
+    orgs, courses = [parse_org(org) for org in orgs], [parse_course_id(course) for course in courses]
     subscriptions = [Subscription(org=org) for org in orgs]
     subscriptions += [Subscription(course_key=course) for course in courses]
     warnings = tuple(unmatched(orgs, courses))
-    with transaction.atomic():
-        row.save()
-        row.subscriptions.set(subscriptions, bulk=False)
-        courses_wanted = _make_lanes(get_target(name))
+    try:
+        with transaction.atomic():
+            row.save()
+            row.subscriptions.set(subscriptions, bulk=False)
+            courses_wanted = _make_lanes(get_target(name))
+    except IntegrityError:
+        _check_name(name)  # somebody else has just added it
+        raise
     return AddedTarget(name, secret, courses_wanted, warnings)
 
 
@@ -156,12 +161,12 @@ def test_target(name: str) -> TestReport:
 
 def get_target(name: str) -> Target:
     """Return a target. Raises UnknownName with the name that was probably meant, or the names there are."""
-    # MariaDB and MySQL compare without regard to case, so the query only narrows down.
-    found = [
-        target for target in Target.objects.filter(name=name).prefetch_related("subscriptions") if target.name == name
-    ]
+    # MariaDB and MySQL compare without regard to case, so the query only narrows down. They refuse to compare, and
+    # PostgreSQL to hear of, what they cannot store; no target is called like that.
+    rows = Target.objects.filter(name=name).prefetch_related("subscriptions") if _is_name(name) else ()
+    found = [target for target in rows if target.name == name]
     if not found:
-        raise UnknownName(_("There is no target '{name}'.").format(name=name) + _hint(name))
+        raise UnknownName(_("There is no target {name}.").format(name=shown(name)) + _hint(name))
     return found[0]
 
 
@@ -186,17 +191,23 @@ def get_lane(target: Target, course: str) -> Lane:
 
 
 def _check_name(name: str) -> None:
-    try:
-        Target._meta.get_field("name").clean(name, None)
-    except ValidationError:
+    if not _is_name(name):
         raise ConfigurationError(
-            _("'{name}' cannot be a target's name: up to 64 letters, digits, - and _.").format(name=name)
-        ) from None
+            _("{name} cannot be a target's name: up to 64 letters, digits, - and _.").format(name=shown(name))
+        )
     there = Target.objects.filter(name__iexact=name).first()  # MariaDB and MySQL keep no two that differ in case only
     if there:
         raise ConfigurationError(
             _("There is a target '{name}' already; remove it first, or take another name.").format(name=there.name)
         )
+
+
+def _is_name(name: str) -> bool:
+    try:
+        Target._meta.get_field("name").clean(name, None)
+    except ValidationError:
+        return False
+    return True
 
 
 def _known_types(names: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from course_sync_plugin.models import CatalogRecord, Problem, Target
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.base import TargetConfig
 from course_sync_plugin.targets.webhook import WebhookTarget
+from course_sync_plugin.testing.catalog_server import CatalogServer, made_up_key
 from course_sync_plugin.testing.faults import Fail
 from sandbox.course_overviews.models import CourseOverview
 from tests.unit.olx_files import STUDIO, folder
@@ -153,6 +154,21 @@ def test_disagreements_with_the_catalog(as_json):
     record = {"key_digest": "x", "seen_at": "2026-01-01T00:00Z", "changed_at": "2026-01-01T00:00Z", "run_number": 1}
     CatalogRecord.objects.create(key=COURSE, values=values, **record)
     assert "forged" in said("drift", *as_json)
+
+
+@pytest.mark.parametrize("arguments", [("--check",), ("--dry-run",), ()], ids=" ".join)
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["text", "json"])
+def test_what_a_catalog_says(settings, log, arguments, as_json):
+    row = {"key": made_up_key(0), HOSTILE: 1, "marketing_url": f"https://x/{HOSTILE}", "content_language": HOSTILE}
+    odd = {"key": f"course-v1:{HOSTILE}+C+R"}
+    with CatalogServer([row, odd]) as server:
+        for name, value in server.settings.items():
+            setattr(settings, name, value)
+        CourseOverview.objects.create(id=made_up_key(0), marketing_url=HOSTILE)
+        out = StringIO()
+        call_command("update_catalog_data", *arguments, *as_json, stdout=out)
+        assert "forged" in check_clean(out.getvalue()) or "--check" not in arguments
+    assert "forged" in log.text or "--check" in arguments  # the key that is refused
 
 
 def test_an_export_on_a_command_line(tmp_path: Path, capsys):

@@ -17,6 +17,7 @@ from course_sync_plugin.models import Course, DatabaseNow, Marker, Problem, Prob
 from course_sync_plugin.testing.faults import Fail
 from course_sync_plugin.testing.receiver import Receiver
 from tests.integration.courses import COURSE, a_course, block, check_due_time
+from tests.integration.test_hostile_arguments import check_every_argument
 
 from . import servers
 from .host import publish
@@ -74,6 +75,16 @@ def test_characters_of_four_bytes(host):
         }
     assert Problem.objects.get(state=ProblemState.FAILED).reason == "no Bees \ufffd and \ufffd clefs"
     assert len(structure) == len(receiver.replica(COURSE).structure()) + 1
+
+
+@pytest.mark.parametrize("database_url", ["old_mariadb"], indirect=True)
+def test_every_argument_where_characters_have_three_bytes(host):
+    """The others are met in the integration tests, which are run on each database."""
+    host.set(COURSE_SYNC_ALLOWED_PRIVATE_HOSTS=["127.0.0.1"])
+    api.add_target("crm", url="https://127.0.0.1:9/")
+    publish(a_course("v1"))
+    api.sync_course(COURSE)
+    assert check_every_argument("course_sync") > 300
 
 
 #: Integration tests that are about no database of ours: processes with an SQLite of their own, and HTTP.

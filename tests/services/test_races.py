@@ -16,14 +16,16 @@ from django.db import connections, transaction
 
 from course_sync_plugin import api, journal
 from course_sync_plugin.data import Answer, Message, Operation
+from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.lanes import claim, deliver
 from course_sync_plugin.lanes.wake import wake_lanes
 from course_sync_plugin.models import Course, DatabaseNow, Lane, RunKind, Target
 from course_sync_plugin.testing.inbox import Inbox
+from course_sync_plugin.upkeep import targets
 from tests.integration.courses import COURSE, a_course, block
 
 from .host import check_journal, lane_of, publish, published
-from .processes import eventually
+from .processes import PATIENCE, eventually
 
 both = pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
 
@@ -239,3 +241,32 @@ def test_a_receiver_that_hangs_holds_up_no_other_target(host):
             let_go.set()
             pool.close()
             pool.wait(60)
+
+
+@both
+class TestTwoTargetsAtOnce:
+    """Two operators add a target of the same name, and each has found the name free."""
+
+    def test_one_is_added_and_the_other_told(self, host, monkeypatch):
+        check, meet, met = targets._check_name, threading.Barrier(2, timeout=PATIENCE), threading.local()
+
+        def found_free(name: str) -> None:
+            check(name)
+            if not hasattr(met, "once"):
+                met.once = True
+                meet.wait()
+
+        def add(org: str) -> str:
+            try:
+                return api.add_target("crm", url="https://127.0.0.1:9/", orgs=[org]).name
+            except ConfigurationError as error:
+                return error.message
+            finally:
+                connections.close_all()
+
+        host.set(COURSE_SYNC_ALLOWED_PRIVATE_HOSTS=["127.0.0.1"])
+        monkeypatch.setattr(targets, "_check_name", found_free)
+        with ThreadPoolExecutor(2) as threads:
+            said = sorted(threads.map(add, ["OrgX", "OrgY"]), key=len)
+        assert said == ["crm", "There is a target 'crm' already; remove it first, or take another name."]
+        assert Target.objects.get().subscriptions.count() == 1

@@ -7,6 +7,7 @@ import base64
 import pytest
 from django.core import checks
 
+from course_sync_plugin import limits
 from course_sync_plugin.settings.common import DEFAULTS
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -138,3 +139,29 @@ def test_no_secret_is_shown(settings):
 def test_they_run_with_the_others(settings):
     settings.COURSE_SYNC_LEASE_SECONDS = "60"
     assert "course_sync.E001" in {message.id for message in checks.run_checks()}
+
+
+HUGE = [10**400, 10**5000]
+WRONG = [b"x", 7, -7, {}, {"a": 1}, None, object(), [b"x"], [None], (), "\udcff", "x\x00", *HUGE, 1.5, True, len]
+
+#: What of that is right after all.
+RIGHT = {
+    "COURSE_SYNC_CELERY_QUEUE": [None],
+    "COURSE_SYNC_REDIRECT_ABOUT_PAGE": [True],
+    "COURSE_SYNC_RETRY_SCHEDULE": [()],
+    "COURSE_SYNC_ALLOWED_PRIVATE_HOSTS": [()],
+    **{name: [7] if limit.whole else [7, 1.5] for name, limit in limits.SETTINGS.items()},
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
+def test_a_value_of_any_type_is_told_in_a_sentence(settings, name, value):
+    setattr(settings, name, value)
+    messages = [one for one in checks.run_checks(tags=["course_sync"]) if name in one.msg]
+    right = any(value is one or (type(value) is type(one) and value == one) for one in RIGHT.get(name, ()))
+    assert bool(messages) != right or {one.level for one in messages} <= {checks.WARNING}
+    for message in messages:
+        assert message.msg.isprintable()
+        assert message.hint
+        assert len(message.msg) < 300

@@ -150,3 +150,33 @@ def test_it_needs_no_django():
 def test_the_console_script():
     (script,) = entry_points(group="console_scripts", name="course-sync")
     assert script.load() is main
+
+
+@pytest.mark.parametrize(
+    "name", ["a\udcffb", "a\x00b", "x" * 300, "x" * 5000, "\U0001f41d", "\x9b", "", "a/b"], ids=ascii
+)
+def test_a_path_that_leads_nowhere(capsys: pytest.CaptureFixture[str], name: str):
+    for paths in ([name, NEW], [OLD, name], [f"{name}/{name}", NEW]):
+        assert main(["diff", *paths]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("course-sync: ")
+        assert printed.err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("gone", ["chapter/c.xml", "vertical/v.xml"])
+def test_an_export_that_cannot_be_read(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, gone: str):
+    """Its disk, its share or its rights withhold it."""
+    path = folder(tmp_path / "new", STUDIO)
+    read = Path.read_bytes
+
+    def fail(file: Path) -> bytes:
+        if file == path / gone:
+            raise PermissionError(13, "Permission denied")
+        return read(file)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    assert main(["diff", OLD, str(path)]) == 1
+    printed = capsys.readouterr().err
+    assert gone in printed
+    assert "Permission denied" in printed

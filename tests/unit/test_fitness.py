@@ -170,5 +170,5 @@ def test_what_is_logged_and_printed_is_cleaned(path):
     text = path.read_text("utf-8")
     assert name_of(path) == "log.py" or "getLogger" not in text
     printed = [line for line in text.splitlines() if re.search(r"\bprint\(|(stdout|stderr|stream)\.write\(", line)]
-    clean = re.compile(r"cleaned\(|as_json\(|error\.message\)|_written\(|migrate|_sentence\(")
+    clean = re.compile(r"cleaned\(|as_json\(|error\.message\)|_written\(|said_by_database\(")
     assert [line for line in printed if not clean.search(line) and "Fernet" not in line] == []

@@ -7,13 +7,20 @@ from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, ProgrammingError
+from django.db import Error
 from django.utils.translation import gettext as _
 
-from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
-from course_sync_plugin.management.subcommands.base import FAILED, USAGE, Output, Subcommand, WrongUsage
+from course_sync_plugin.management.subcommands.base import (
+    FAILED,
+    USAGE,
+    Output,
+    Subcommand,
+    WrongUsage,
+    check_texts,
+    said_by_database,
+)
 from course_sync_plugin.tasks import wake_workers
 from course_sync_plugin.wakeup import Waker
 
@@ -47,13 +54,13 @@ class Command(BaseCommand):
         """Run the subcommand and exit with its status."""
         out = Output(self.stdout, options.get("json", False))
         try:
+            check_texts(options)
             status = options["run"](options, out)
         except CourseSyncError as error:
             self.stderr.write(error.message)
             status = USAGE if isinstance(error, WrongUsage) else FAILED
-        except (OperationalError, ProgrammingError) as error:  # no tables yet, or no database
-            said = cleaned(str(error).partition("\n")[0])  # PostgreSQL repeats the query below
-            self.stderr.write(_("The database said: {said}. Was 'migrate' run?").format(said=said))
+        except Error as error:
+            self.stderr.write(said_by_database(error))
             status = FAILED
         if options["wakes"] and not _only_looked(options):
             _tell_workers()

@@ -12,13 +12,14 @@ from typing import Any
 
 import attrs
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from course_sync_plugin import api, limits
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.keys import parse_course_id
-from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output
+from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, check_texts, said_by_database
 
 _EXAMPLE = """example:
   manage.py lms update_catalog_data --check
@@ -57,10 +58,14 @@ class Command(BaseCommand):
         """Run and exit with the status. SIGTERM ends it as Ctrl-C does: with a checkpoint."""
         out = Output(self.stdout, options["json"])
         try:
+            check_texts(options)
             with _ended_by_sigterm():
                 status = _check(out) if options["check"] else _update(options, out)
         except CourseSyncError as error:
             self.stderr.write(error.message)
+            status = FAILED
+        except Error as error:
+            self.stderr.write(said_by_database(error))
             status = FAILED
         if status:
             sys.exit(status)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import attrs
+from django.db import Error, OperationalError, ProgrammingError
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from course_sync_plugin import api
-from course_sync_plugin.cleaning import as_json, cleaned
+from course_sync_plugin.cleaning import as_json, cleaned, is_text, shown
 from course_sync_plugin.exceptions import ConfigurationError
 
 #: Exit status: did its round; could not do it; wrong usage, as argparse has it.
@@ -51,6 +52,25 @@ class Output:
     def progress(self, items: Iterable[Any], unit: str, total: int | None = None) -> Iterator[Any]:
         """Go through items with a progress bar, on a terminal. ``total``: how many, where they have no length."""
         return iter(tqdm(items, unit=unit, total=total, disable=None if not self.as_json else True, leave=False))
+
+
+def check_texts(options: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for an argument that could be neither stored nor sent."""
+    for value in options.values():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not is_text(text):
+                raise ConfigurationError(
+                    _("The argument {text} is not UTF-8, or holds the character NUL.").format(text=shown(text))
+                )
+
+
+def said_by_database(error: Error) -> str:
+    """Return the sentence for an error of the database."""
+    # PostgreSQL repeats the query below, and MariaDB the value.
+    sentence = _("The database said: {said}.")
+    if isinstance(error, (OperationalError, ProgrammingError)):  # no tables yet, or no database
+        sentence = _("The database said: {said}. Was 'migrate' run?")
+    return sentence.format(said=cleaned(str(error).partition("\n")[0])[:300])
 
 
 def tell_if_stopped(out: Output) -> None:

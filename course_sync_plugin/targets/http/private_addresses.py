@@ -21,6 +21,7 @@ from collections.abc import Iterable
 import attrs
 from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
+from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import ConfigurationError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -99,7 +100,7 @@ def check_form(host: str) -> None:
     if _as_address(host):
         return
     if _NUMBER.fullmatch(host) or not _NAME.fullmatch(host):
-        raise ConfigurationError(f"'{host}' is no host; write a name, or an address as four decimal numbers.")
+        raise ConfigurationError(f"{shown(host)} is no host; write a name, or an address as four decimal numbers.")
 
 
 def resolve(host: str, port: int, seconds: float) -> list[Address]:
@@ -143,5 +144,7 @@ def _as_address(text: str) -> Address | None:
 
 def _checked_name(entry: str) -> str:
     if not _NAME.fullmatch(entry):
-        raise ConfigurationError(f"'{entry}' in {SETTING} is neither a host's name nor a network such as 10.0.0.0/8.")
+        raise ConfigurationError(
+            f"{shown(entry)} in {SETTING} is neither a host's name nor a network such as 10.0.0.0/8."
+        )
     return entry.lower().rstrip(".")
