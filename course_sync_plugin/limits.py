@@ -74,7 +74,7 @@ SETTINGS: Mapping[str, Limit] = MappingProxyType(
         "COURSE_SYNC_LEASE_SECONDS": Limit("seconds", 0.1, DAY),
         "COURSE_SYNC_READ_SECONDS": Limit("seconds", 0.1, DAY),
         "COURSE_SYNC_ENVELOPE_OPERATIONS": Limit("operations", 1, 10_000, whole=True),
-        "COURSE_SYNC_ENVELOPE_BYTES": Limit("bytes", 1, 8 * 2**20, whole=True),
+        "COURSE_SYNC_ENVELOPE_BYTES": Limit("bytes", 1, 4 * 2**20, whole=True),
         "COURSE_SYNC_MASS_DELETE_PERCENT": Limit("percent", 0, 100),
         "COURSE_SYNC_MASS_DELETE_COUNT": Limit("entities", 0, 10_000_000),
     }

@@ -127,6 +127,7 @@ def _number(raw: Any) -> float | None:
 
 
 def _finite(raw: Any) -> int | float | None:
+    """An integer beyond the range of floats is none either: MySQL stores no such number in JSON."""
     value = _plain(raw)
     if value is None:
         return None

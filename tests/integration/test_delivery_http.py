@@ -109,7 +109,7 @@ def test_a_receiver_that_hangs_costs_half_a_lease(shelf, receiver, course, setti
     receiver.faults.append(fault)
     began = time.monotonic()
     api.deliver_until_empty()
-    assert 0.9 <= time.monotonic() - began < 5
+    assert 0.9 <= time.monotonic() - began < 25
     assert the_lane().attempts == 1
     let_time_pass()
     api.deliver_until_empty()

@@ -154,7 +154,8 @@ def test_an_organisation_from_python(org):
 
 @pytest.mark.parametrize("name", ["a\x00", "\udcff", "\U0001f41d", "x" * 5000, ""], ids=lambda name: ascii(name)[:9])
 def test_names_from_python(a_target, name):
-    for call in (api.pause, api.resume, api.remove_target, api.test_target, api.rotate_secret, api.retry, api.skip):
+    changes = (api.pause, api.resume, api.remove_target, api.test_target, api.rotate_secret)
+    for call in (*changes, api.retry, api.skip_plans):
         with pytest.raises(ConfigurationError, match="There is no target"):
             call(name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from course_sync_plugin import journal
+from course_sync_plugin import bulk, journal
 from course_sync_plugin.data import Operation
 from course_sync_plugin.models import Course, DatabaseNow, JournalOperation, Lane, RunKind, Target, digest_of
 
@@ -52,7 +52,7 @@ def test_the_course_in_hand_is_where_its_journal_is(course):
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 500])
 def test_chunks_lose_nothing(course, monkeypatch, chunk):
-    monkeypatch.setattr(journal, "CHUNK", chunk)
+    monkeypatch.setattr(bulk, "ROWS", chunk)
     journal.append(course, operations(5), RunKind.CHANGES)
     assert JournalOperation.objects.count() == 5
 

@@ -259,7 +259,7 @@ class TestAnAnswerIsWrittenInOneTransaction:
             Lane.objects.exclude(lease_token="").update(lease_until=DatabaseNow(-1), attempts=0)
             api.deliver_until_empty()
             assert states() == [("failed", "unit-0-1")], fails.failed_at
-            api.skip("crm")
+            api.skip_shown("crm", [plan.token for plan in api.skip_plans("crm")])
             api.deliver_until_empty()
             if not fails.failed_at:
                 break

@@ -190,7 +190,7 @@ def test_a_name_server_that_does_not_answer_takes_no_longer_than_the_deadline(na
     began = time.monotonic()
     with pytest.raises(TransientError, match=r"within 0\.2 s"):
         target.send(envelope())
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # what a busy machine may take; a lookup without a deadline takes for ever
 
 
 def test_resolve_gives_each_address_once(names):

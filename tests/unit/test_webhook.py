@@ -32,7 +32,7 @@ from course_sync_plugin.testing.faults import GARBLED, Drip, Drop, Fail, Garble,
 from course_sync_plugin.testing.receiver import Receiver
 
 #: What a deadline of half a second may take on a busy machine; what ignores it takes for ever. In seconds.
-SOON = 3
+SOON = 15
 
 
 def config(receiver: Receiver, **changes) -> TargetConfig:

@@ -53,7 +53,7 @@ def certificate(folder: Path, host: x509.GeneralName, days: int = 1) -> Path:
 
 LOCAL = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
 #: What a deadline of half a second may take on a busy machine; in seconds.
-SOON = 3
+SOON = 15
 
 ELSEWHERE = x509.DNSName("crm.example.org")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from course_sync_plugin.cleaning import tidied
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.management.subcommands.base import WrongUsage
 
@@ -48,7 +49,7 @@ def given_secret(options: dict[str, Any]) -> str:
 
 
 def _read(path: str) -> str:
-    source, name = (0, _("standard input")) if path == "-" else (path, path)
+    source, name = (0, _("standard input")) if path == "-" else (path, tidied(path, 100))
     try:
         with open(source, "rb", closefd=source != 0) as file:
             content = file.read(LONGEST + 1)
