@@ -45,8 +45,9 @@ def config_of(row: TargetRow) -> TargetConfig:
 
 def read_options(row: TargetRow) -> dict[str, Any]:
     """Return the options of a target. Raises ConfigurationError for one that an older version let through."""
+    known = targets.get(row.backend).known_options()
     try:
-        return checked_options(targets.get(row.backend).known_options(), row.options)
+        return checked_options(known, row.options)
     except ConfigurationError as error:
         way_out = _("It is stored with the target '{name}': remove-target, then add-target with the right one.")
         raise ConfigurationError(f"{error.message} {way_out.format(name=row.name)}") from error
