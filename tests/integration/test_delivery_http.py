@@ -51,6 +51,12 @@ VALIDATOR = jsonschema.validators.validator_for(_SCHEMA)(_SCHEMA)
 
 
 @pytest.fixture(autouse=True)
+def _no_second_attempt_by_itself(settings):
+    """On a busy machine five seconds are over before a test has looked; :func:`let_time_pass` makes a lane due."""
+    settings.COURSE_SYNC_RETRY_SCHEDULE = [600] * len(settings.COURSE_SYNC_RETRY_SCHEDULE)
+
+
+@pytest.fixture(autouse=True)
 def _every_message_keeps_the_contract(receiver):
     """Whatever a test does, what was sent is valid, and the receiver saw no breach of the contract."""
     yield
@@ -91,7 +97,7 @@ def test_no_answer_the_same_envelope_again(shelf, receiver, course, fault):
     api.deliver_until_empty()
     lane = the_lane()
     assert (lane.attempts, lane.failing) == (1, False)
-    assert 5 <= wait_in_seconds(lane) + 1 <= 7.5
+    assert 550 <= wait_in_seconds(lane) <= 720
     assert api.status()["courses"][0]["lanes"][0]["state"] == "retrying"
     let_time_pass()
     api.deliver_until_empty()
