@@ -59,6 +59,13 @@ class TestWhoMayTakeIt:
         assert taken.lease_token not in ("", "somebody")
         assert (list(claimable()), due_lane_ids(), claim_lane(lane.pk)) == ([], [], None)
 
+    def test_one_is_taken_and_the_others_are_left(self, target, course, django_assert_num_queries):
+        lane, other = a_lane(target, course), a_lane(target, a_course("Other"))
+        taken = claim_lane(lane.pk)
+        assert (now(other).lease_token, due_lane_ids()) == ("", [other.pk])
+        with django_assert_num_queries(0):
+            assert (taken.target, taken.course) == (target, course)
+
     @pytest.mark.parametrize("values", [{"failing": True}, {"paused": True}, HELD], ids=["failing", "paused", "held"])
     def test_not_one_that_nobody_may_work_on(self, target, course, values):
         lane = a_lane(target, course, **values)
@@ -100,10 +107,9 @@ class TestWhoMayTakeIt:
 
 
 def test_the_longest_waiting_first_and_one_of_each_target_in_turn(target):
-    courses = [a_course(str(at)) for at in range(3)]
-    first, second, third = (a_lane(target, one, -60 + at) for at, one in enumerate(courses))
-    other = a_target("other")
-    late, later = a_lane(other, courses[0], -20), a_lane(other, courses[1], -10)
+    courses, other = [a_course(str(at)) for at in range(3)], a_target("other")
+    later, late = a_lane(other, courses[0], -10), a_lane(other, courses[1], -20)
+    third, first, second = (a_lane(target, one, seconds) for one, seconds in zip(courses, (-40, -60, -50)))
     assert due_lane_ids() == [first.pk, late.pk, second.pk, later.pk, third.pk]
     assert due_lanes(3) == [(first.pk, target.pk), (late.pk, other.pk), (second.pk, target.pk)]
     assert due_lane_ids(2) == [first.pk, late.pk]
