@@ -108,11 +108,11 @@ class TestWhoMayTakeIt:
 
 def test_the_longest_waiting_first_and_one_of_each_target_in_turn(target):
     courses, other = [a_course(str(at)) for at in range(3)], a_target("other")
-    later, late = a_lane(other, courses[0], -10), a_lane(other, courses[1], -20)
+    later, longest = a_lane(other, courses[0], -10), a_lane(other, courses[1], -70)
     third, first, second = (a_lane(target, one, seconds) for one, seconds in zip(courses, (-40, -60, -50)))
-    assert due_lane_ids() == [first.pk, late.pk, second.pk, later.pk, third.pk]
-    assert due_lanes(3) == [(first.pk, target.pk), (late.pk, other.pk), (second.pk, target.pk)]
-    assert due_lane_ids(2) == [first.pk, late.pk]
+    assert due_lane_ids() == [longest.pk, first.pk, second.pk, later.pk, third.pk]
+    assert due_lanes(3) == [(longest.pk, other.pk), (first.pk, target.pk), (second.pk, target.pk)]
+    assert due_lane_ids(2) == [longest.pk, first.pk]
     assert len(due_lane_ids(None)) == 5
 
 

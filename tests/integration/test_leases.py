@@ -141,15 +141,13 @@ class TestHoldingOn:
         self.keep(course, Turns(0, monkeypatch), overdue)
         assert (seconds_left() < 2, overdue) == (True, [])
 
-    def test_what_takes_too_long_is_overdue_once_and_renewed_no_more(self, course, overdue, monkeypatch):
+    @pytest.mark.parametrize(("seconds", "waits"), [(50, [20, 20, 10]), (40.5, [20, 20, 0.5]), (40, [20, 20])])
+    def test_what_takes_too_long_is_overdue_once_and_renewed_no_more(
+        self, course, overdue, monkeypatch, seconds, waits
+    ):
         turns = Turns(9, monkeypatch)
-        self.keep(course, turns, overdue, seconds=50)
-        assert (turns.waits, overdue) == ([20, 20, 10], ["overdue"])
-
-    def test_the_very_moment_counts_as_too_long(self, course, overdue, monkeypatch):
-        turns = Turns(9, monkeypatch)
-        self.keep(course, turns, overdue, seconds=40)
-        assert (turns.waits, overdue) == ([20, 20], ["overdue"])
+        self.keep(course, turns, overdue, seconds=seconds)
+        assert (turns.waits, overdue) == (waits, ["overdue"])
 
     def test_who_has_lost_it_says_so_and_stops(self, course, overdue, monkeypatch, caplog):
         turns = Turns(9, monkeypatch)
