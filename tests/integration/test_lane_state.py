@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from unittest import mock
@@ -15,7 +16,7 @@ from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.lanes import deliver
 from course_sync_plugin.lanes.claim import claim_lane, sleep
 from course_sync_plugin.lanes.deliver import LaneTurn
-from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Problem, Target
+from course_sync_plugin.models import DatabaseNow, Envelope, HeldRun, JournalOperation, Lane, Problem, Target
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Fail, Refuse, poison
@@ -244,6 +245,60 @@ def test_a_deletion_does_not_take_along_what_could_not_be_moved_out(shelf, recei
     api.retry("crm")
     api.deliver_until_empty()
     assert (states(), receiver.difference(new)) == ([], [])
+
+
+def test_what_is_placed_beside_one_that_is_not_there_is_placed_again(shelf, receiver):
+    shelf.publish(with_units("1", {"section": ["one"]}))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    receiver.faults.append(Fail(entity_id=block("vertical", "two")))
+    new = shelf.publish(with_units("2", {"section": ["one", "two", "three"]}))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    assert states() == [("failed", "two"), ("misplaced", "three")]
+    failed, misplaced = Problem.objects.order_by("pk")
+    assert (failed.behind, misplaced.behind) == (None, failed)
+    api.retry("crm")
+    api.deliver_until_empty()
+    assert (states(), receiver.difference(new)) == ([], [])
+
+
+class TestACourseThatIsDeleted:
+    """A target may keep what it has of it (``on_course_deleted=keep``)."""
+
+    def delete(self, shelf) -> None:
+        shelf.delete()
+        api.sync_course(COURSE)
+        HeldRun.objects.update(approved=True)
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+
+    def test_it_is_told_unless_it_is_to_be_kept(self, shelf, receiver, course):
+        self.delete(shelf)
+        assert receiver.difference(Structure.empty(COURSE)) == []
+        assert (the_lane().cursor, the_lane().closing) == (the_lane().end, False)
+
+    def test_what_is_kept_is_not_told_and_its_problems_are_over(self, shelf, receiver, course):
+        Target.objects.update(options={"on_course_deleted": "keep"})
+        receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        receiver.requests.clear()
+        self.delete(shelf)
+        lane = the_lane()
+        assert (receiver.requests, states()) == ([], [])
+        assert (lane.cursor, lane.closing, lane.answered_sequence) == (lane.end, False, 0)
+        assert len(receiver.replica(COURSE).structure()) == len(course)
+
+    def test_when_it_comes_back_the_lane_begins_anew(self, shelf, receiver, course):
+        Target.objects.update(options={"on_course_deleted": "keep"})
+        self.delete(shelf)
+        new = publish(shelf, "3", sections=1)
+        api.deliver_until_empty()
+        (request,) = receiver.requests
+        data = json.loads(request.body)["data"]
+        assert (data["mode"], data["previous_sequence"]) == ("snapshot", 0)
+        assert receiver.difference(new) == []
 
 
 class TestAnAnswerIsWrittenInOneTransaction:
