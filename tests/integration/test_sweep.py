@@ -8,8 +8,9 @@ import logging
 import pytest
 from django.core.management import call_command
 
-from course_sync_plugin import api
+from course_sync_plugin import api, toggles
 from course_sync_plugin.models import Course, Lane, Marker, Run, digest_of
+from course_sync_plugin.sweep import Swept
 from course_sync_plugin.sync import Outcome
 
 from .courses import COURSE, a_course, approve, own_queries, recorded
@@ -165,3 +166,15 @@ def test_the_command(known, capsys):
     assert "1 courses were never recorded; 'backfill' fills them" in out
     call_command("course_sync", "sweep", "--json")
     assert json.loads(capsys.readouterr().out) == {"missed": [], "unknown": [OTHER], "lanes": 0}
+
+
+def test_a_sweep_finds_nothing_while_everything_is_stopped(shelf, monkeypatch):
+    shelf.publish(a_course("v1"))
+    api.sync_course(COURSE)
+    shelf.put(a_course("v2"))
+    Marker.objects.all().delete()
+    with monkeypatch.context() as patched:
+        patched.setattr(toggles, "is_stopped", lambda: True)
+        assert api.sweep() == Swept((), (), 0)
+    assert not Marker.objects.exists()
+    assert api.sweep() == Swept((COURSE,), (), 0)

@@ -6,7 +6,7 @@ import pytest
 from waffle.testutils import override_switch
 
 from course_sync_plugin import api, toggles
-from course_sync_plugin.due import SHORTEST_WAIT, due_courses
+from course_sync_plugin.due import SHORTEST_WAIT, due_courses, marked_courses
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Marker, digest_of
 from course_sync_plugin.sync import Outcome
 
@@ -83,6 +83,13 @@ class TestQuiet:
             published(10, course=f"course-v1:Org+Course+Run{at}")
         with django_assert_num_queries(1):
             assert len(due_courses()) == 300
+
+
+def test_what_is_marked_is_told_quiet_or_not_and_each_course_once():
+    assert marked_courses() == []
+    published(30, 1, course=OTHER)
+    published(1, 2, 90)
+    assert marked_courses() == sorted([OTHER, COURSE])
 
 
 class TestWhenToLookAgain:
