@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from course_sync_plugin import api, toggles
-from course_sync_plugin.models import Course, Lane, Marker, Run, digest_of
+from course_sync_plugin.models import Course, DatabaseNow, Lane, Marker, Run, digest_of
 from course_sync_plugin.sweep import Swept
 from course_sync_plugin.sync import Outcome
 
@@ -178,3 +178,12 @@ def test_a_sweep_finds_nothing_while_everything_is_stopped(shelf, monkeypatch):
         assert api.sweep() == Swept((), (), 0)
     assert not Marker.objects.exists()
     assert api.sweep() == Swept((COURSE,), (), 0)
+
+
+def test_a_lane_that_waits_for_its_next_attempt_goes_on_waiting(shelf, receiver):
+    shelf.publish(a_course("v1"))
+    api.sync_course(COURSE)
+    Lane.objects.update(due_at=DatabaseNow(600))
+    before = Lane.objects.get().due_at
+    assert api.sweep().lanes == 0
+    assert Lane.objects.get().due_at == before

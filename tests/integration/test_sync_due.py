@@ -6,7 +6,7 @@ import pytest
 from waffle.testutils import override_switch
 
 from course_sync_plugin import api, toggles
-from course_sync_plugin.due import SHORTEST_WAIT, due_courses, marked_courses
+from course_sync_plugin.due import SHORTEST_WAIT, due_courses, marked_courses, sync_due
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Marker, digest_of
 from course_sync_plugin.sync import Outcome
 
@@ -90,6 +90,17 @@ def test_what_is_marked_is_told_quiet_or_not_and_each_course_once():
     published(30, 1, course=OTHER)
     published(1, 2, 90)
     assert marked_courses() == sorted([OTHER, COURSE])
+
+
+def test_a_course_is_read_from_the_source_that_is_handed_over(shelf, settings):
+    """One for all courses of a round: another is not asked for."""
+    published(10)
+    shelf.put(a_course("v1"))
+    settings.COURSE_SYNC_SOURCE = "there.is.none"
+    begun = []
+    sync_due(COURSE, shelf, begun.append)
+    assert recorded().published_version == "v1"
+    assert [sync.course_key for sync in begun] == [COURSE]
 
 
 class TestWhenToLookAgain:
