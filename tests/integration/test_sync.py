@@ -12,7 +12,7 @@ from course_sync_plugin.models import Course, Entity, JournalOperation, Marker, 
 from course_sync_plugin.stored import stored_structure
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.structure.digest import field_digests, structure_digest
-from course_sync_plugin.sync import Outcome
+from course_sync_plugin.sync import Outcome, sync_course
 from sandbox.published.models import PublishedCourse
 from sandbox.published.source import to_json
 
@@ -418,3 +418,14 @@ class TestNewFields:
         published = shelf.publish(self.with_format(a_course("v1"), unit_0_0="Homework"))
         api.sync_course(COURSE)
         assert differences(COURSE, published, replayed()) == []
+
+
+def test_what_is_held_and_read_again_is_still_held(shelf, settings):
+    """Only an operator's word lets it go, not that the same was found twice."""
+    settings.COURSE_SYNC_MASS_DELETE_COUNT = settings.COURSE_SYNC_MASS_DELETE_PERCENT = 0
+    shelf.publish(a_course("v1", units=3))
+    api.sync_course(COURSE)
+    shelf.publish(a_course("v2", units=2))
+    for reread in (False, True, True):
+        assert sync_course(COURSE, reread=reread).outcome is Outcome.HELD
+    assert recorded().published_version == "v1"
