@@ -57,6 +57,17 @@ def held(shelf):
     return shelf
 
 
+def test_what_is_held_after_reads_that_failed_has_failed_no_more(shelf):
+    shelf.publish(units("v1", 37))
+    api.sync_course(COURSE)
+    shelf.publish(units("v2", 7))
+    with mock.patch.object(shelf, "read", side_effect=SourceError("not now")):
+        api.sync_course(COURSE)
+    assert (recorded().attempts, recorded().last_error) == (1, "not now")
+    assert api.sync_course(COURSE).outcome is Outcome.HELD
+    assert (recorded().attempts, recorded().last_error) == (0, "")
+
+
 def end(shelf, course: str) -> None:
     """Publish and sync another course of 11 entities, then its end, which is held."""
     shelf.publish(a_course("v1", course=course))

@@ -64,7 +64,7 @@ def test_a_broker_that_is_broken_costs_the_author_nothing(host, black_hole, brok
     lose_every_message(broker_url, host.environment["COURSE_SYNC_CELERY_QUEUE"])
     host.runner()
     check_in_step([receiver], [COURSE])
-    assert not Marker.objects.exists()
+    eventually(lambda: not Marker.objects.exists(), "the deletion of the markers")
     for name, studio in studios.items():
         check_the_end(name, studio)
 

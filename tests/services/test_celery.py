@@ -28,7 +28,7 @@ def test_a_series_is_in_step_after_each_publish(celery_host):
     for number, path in enumerate(revisions, 1):
         said = publish_olx(celery_host, str(path), "--course-key", course)
         assert re.fullmatch(rf"{re.escape(course)}: recorded, \d+ operations", said)
-        assert not Marker.objects.exists()
+        eventually(lambda: not Marker.objects.exists(), "the deletion of the markers")
         assert published(course).same_course_as(read_olx(path, course))
         check_in_step([receiver], [course])
         # the worker did it, and not the command that waited

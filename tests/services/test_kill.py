@@ -113,7 +113,7 @@ def test_deliverers_are_killed_again_and_again(host, seed):
     with receiver.inbox() as inbox:
         assert inbox.counters["applied"] == told(lane_of(course))
         assert inbox.counters["failed"] == 0
-    assert not Marker.objects.exists()
+    eventually(lambda: not Marker.objects.exists(), "the deletion of the markers")
 
 
 def test_a_deliverer_that_comes_after_the_second_run_tells_the_snapshot_alone(host):
