@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db.models import CharField, Expression, ExpressionWrapper, F, QuerySet
+from django.db.models import CharField, Expression, ExpressionWrapper, F, QuerySet, TextField
 
 from course_sync_plugin.catalog.fields import COLUMNS
 from course_sync_plugin.catalog.values import as_moment
@@ -67,9 +67,12 @@ class ByKey(Expression):
         """Return ``CASE WHEN id = … AND column = … THEN … ELSE column END``."""
         fields = model()._meta
         key, column = (connection.ops.quote_name(fields.get_field(name).column) for name in ("id", self.column))
+        # MariaDB and MySQL compare texts without regard to case: a URL that changed in case alone would be overwritten.
+        is_exact = connection.vendor != "mysql" or not isinstance(self.output_field, (CharField, TextField))
+        is_old = f"{column} = %s" if is_exact else f"CAST({column} AS BINARY) = CAST(%s AS BINARY)"
         whens, parameters = [], []
         for at, old, new in self.changes:
-            whens.append(f"WHEN {key} = %s AND {column} {'IS NULL' if old is None else '= %s'} THEN %s")
+            whens.append(f"WHEN {key} = %s AND {f'{column} IS NULL' if old is None else is_old} THEN %s")
             parameters += [at, new] if old is None else [at, old, new]
         return f"CASE {' '.join(whens)} ELSE {column} END", parameters
 
