@@ -41,6 +41,7 @@ from course_sync_plugin.upkeep.targets import (
     set_url,
     test_target,
 )
+from course_sync_plugin.upkeep.workers import Workers
 
 __all__ = [
     "CATALOG_OFF",
@@ -59,6 +60,7 @@ __all__ = [
     "SyncPlan",
     "SyncPool",
     "SyncResult",
+    "Workers",
     "about_page_url",
     "add_target",
     "approve",

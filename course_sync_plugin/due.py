@@ -49,10 +49,12 @@ def sync_marked(seconds: float = 20) -> float | None:
     return max(settings.COURSE_SYNC_QUIET_SECONDS, SHORTEST_WAIT) if _marked().exists() else None
 
 
-def sync_due(course_key: str, source: Source, begun: Callable[[CourseSync], object] = lambda sync: None) -> None:
-    """Sync one course that is due. One that is excluded is looked at again later."""
-    if sync_course(course_key, source, begun=begun).outcome is Outcome.EXCLUDED:
+def sync_due(course_key: str, source: Source, begun: Callable[[CourseSync], object] = lambda sync: None) -> Outcome:
+    """Sync one course that is due; return how it ended. One that is excluded is looked at again later."""
+    outcome = sync_course(course_key, source, begun=begun).outcome
+    if outcome is Outcome.EXCLUDED:
         _put_off(course_key)
+    return outcome
 
 
 def _put_off(course_key: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error, close_old_connections, connections
 from django.db.models import Case, Exists, F, IntegerField, Model, Q, QuerySet, Value, When
 
 from course_sync_plugin.exceptions import TransientError
@@ -82,16 +82,18 @@ def _keep(row: Model, token: str, seconds: float, overdue: Callable[[], object],
             _renew(row, token)
     except LeaseLost as error:
         log.warning("course_sync: %s; its lease could not be renewed", error)
-    except DatabaseError as error:  # the lease runs out by itself
+    except Error as error:  # the lease runs out by itself
         log.warning("course_sync: %s was not put off (%s)", row, type(error).__name__)
     finally:
         connections.close_all()
 
 
 def _renew(row: Model, token: str) -> None:
+    """A connection that was cut meanwhile is replaced."""
     try:
+        close_old_connections()
         update_held(row, token)
-    except DatabaseError as error:
+    except Error as error:
         log.warning("course_sync: the lease of %s was not renewed (%s); it is tried again", row, type(error).__name__)
 
 

@@ -82,7 +82,7 @@ SETTINGS: Mapping[str, Limit] = MappingProxyType(
 
 #: Arguments of commands.
 WORKERS = Limit("lanes", 1, 100, whole=True)
-INTERVAL, RUN_SECONDS = Limit("seconds", 0, DAY), Limit("seconds", 0, 366 * DAY)
+INTERVAL, RUN_SECONDS = Limit("seconds", 0.01, DAY), Limit("seconds", 0, 366 * DAY)
 TWO_SECRETS = Limit("hours", 0, 366 * 24)
 
 #: Arguments of the kits for tests.

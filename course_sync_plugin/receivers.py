@@ -48,18 +48,28 @@ def on_rerun_state_saved(sender: Any, instance: Any, **kwargs: Any) -> None:
 def on_overview_saved(sender: Any, instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
     """Have the catalog columns of an overview looked at once it is committed: the saved row may not have them.
 
-    One that is made also leaves a note in our own table, for the case that no wake-up comes through. Raises nothing.
+    Raises nothing.
     """
     if raw:
         return
     key = str(instance.id)
     try:
-        if created:
-            with transaction.atomic():
-                api.note_overview_created(key)
-        transaction.on_commit(lambda: saved_overviews.add(key), robust=True)
+        transaction.on_commit(lambda: _have_looked_at(key, created), robust=True)
     except Exception:  # the save is the platform's, whatever happens to us
+        log.exception("course_sync: the overview of %s is not looked at; the next catalog run will mend it", key)
+
+
+def _have_looked_at(key: str, created: bool) -> None:
+    """A new overview leaves a note in our table too, for the case that no wake-up comes through.
+
+    It is written after the commit: a catalog run would wait for an author's open transaction, with its own rows locked.
+    """
+    try:
+        if created:
+            api.note_overview_created(key)
+    except Exception:
         log.exception("course_sync: the new overview of %s was not noted; the next catalog run will mend it", key)
+    saved_overviews.add(key)
 
 
 def note(course_key: Any) -> None:

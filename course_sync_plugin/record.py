@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import attrs
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 
 from course_sync_plugin import bulk, journal, leases
 from course_sync_plugin.data import Operation, Structure
@@ -97,7 +97,7 @@ def _what_is_recorded_stands() -> Iterator[None]:
     """Let an error with a marker change nothing of what was committed before it: the marker is looked at again."""
     try:
         yield
-    except DatabaseError as error:
+    except Error as error:
         log.warning("course_sync: markers that were read stay (%s); the next sync looks again", type(error).__name__)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ REASON_CHARACTERS = 500
 
 #: What may stand before the first character of JSON: white space, and what marks an encoding or fills one up.
 _BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xfe\xff"
+
+#: A report with something before it (a notice of PHP, a prefix against scripts), or inside something else.
+_NAMES_FAILED = re.compile(rb'"failed\\?"\s*:')
 
 _GZIP_MAGIC = gzip.compress(b"")[:2]
 _PLAIN_CODINGS = ("", "identity")
@@ -38,7 +42,8 @@ def read_report(body: bytes, operation_ids: Collection[str], coding: str = "") -
         return _not_understood(_why_unreadable(body, coding))
     listed = answer.get("failed") if isinstance(answer, dict) else None
     if listed is None:
-        return Answer()
+        is_elsewhere = _NAMES_FAILED.search(body) and not (isinstance(answer, dict) and "failed" in answer)
+        return _not_understood("'failed' stands in another place than the contract says" if is_elsewhere else "")
     if not isinstance(listed, list):
         return _not_understood("'failed' is no list")
     by_id = {entry["id"]: entry for entry in reversed(listed) if _id_of(entry) is not None}
@@ -75,7 +80,7 @@ def _why_unreadable(body: bytes, coding: str) -> str:
         name = coding if coding in _CODINGS else "of an unknown name"
         return f"it has a Content-Encoding ({name}), and plain bytes were asked for"
     if _begins_with(body) != b"{":
-        return ""
+        return "it names 'failed', and the body is no JSON" if _NAMES_FAILED.search(body) else ""
     try:
         body.decode(json.detect_encoding(body))
     except UnicodeDecodeError:

@@ -11,7 +11,7 @@ from course_sync_plugin.exceptions import CourseSyncError, UnknownName
 from course_sync_plugin.held import deleted_ids, set_digest
 from course_sync_plugin.models import HeldRun, digest_of
 from course_sync_plugin.sources import get_source
-from course_sync_plugin.sync import CourseSync, SyncResult, sync_course
+from course_sync_plugin.sync import CourseSync, Outcome, SyncResult, sync_course
 from course_sync_plugin.upkeep.tokens import by_token, token_of
 
 
@@ -79,7 +79,10 @@ def _plan(held: HeldRun) -> HeldPlan:
 
 
 def _carry_out(plan: HeldPlan) -> SyncResult:
-    """Write down what is approved, then sync: what is read then is recorded if it is that, else held anew."""
+    """Write down what is approved, then sync: what is read then is recorded if it is that, else held anew.
+
+    Where it cannot be recorded now, nothing stays approved: it would be carried out later, when nobody expects it.
+    """
     held = HeldRun.objects.filter(course__key_digest=digest_of(plan.course_key))
     held.update(
         published_version=plan.published_version,
@@ -87,7 +90,10 @@ def _carry_out(plan: HeldPlan) -> SyncResult:
         set_digest=set_digest(plan.deletes),
         approved=True,
     )
-    return sync_course(plan.course_key)
+    result = sync_course(plan.course_key)
+    if result.outcome not in (Outcome.RECORDED, Outcome.UNCHANGED):
+        held.update(approved=False)
+    return result
 
 
 def _not_found(token: str, plans: Sequence[HeldPlan]) -> str:

@@ -7,31 +7,40 @@ from collections.abc import Callable, Hashable
 from functools import partial
 
 from django.conf import settings
+from django.db import Error
 
 from course_sync_plugin import toggles
 from course_sync_plugin.due import due_courses, sync_due
 from course_sync_plugin.lanes.claim import due_lanes
 from course_sync_plugin.lanes.deliver import LaneTurn, deliver_lane
+from course_sync_plugin.log import get_logger
 from course_sync_plugin.sources import get_source
-from course_sync_plugin.sync import CourseSync
+from course_sync_plugin.sync import CourseSync, Outcome
 from course_sync_plugin.upkeep.workers import Workers
+
+log = get_logger(__name__)
 
 #: Courses read at the same time: each read loads one processor and the modulestore.
 SYNCS = 4
+#: Seconds after which a read takes no place any more: it hangs, rather than works. A course with 10,000 blocks takes 2.
+SLOW = 20
+#: Reads that hang beside those that have a place. Each has a thread and a connection to the database.
+MOST_HANGING = 16
 
 
 class SyncPool:
-    """Syncs courses beside each other. ``done`` is called after each: there may be something to deliver."""
+    """Syncs courses beside each other. ``done`` is called after each that recorded something: it can be delivered."""
 
     def __init__(self, done: Callable[[], None] = lambda: None):
-        self._workers = Workers(SYNCS, done)
+        self._done = done
+        self._workers = Workers(SYNCS)
         self._syncs: dict[Hashable, CourseSync] = {}
 
     def sync_due(self) -> None:
         """Give every course that is due to a thread, and do not wait for it. A read that hangs takes no place."""
         if toggles.is_stopped():
             return
-        self._workers.leave_behind(settings.COURSE_SYNC_READ_SECONDS)
+        self._workers.leave_behind(min(SLOW, settings.COURSE_SYNC_READ_SECONDS), MOST_HANGING)
         for course_key in due_courses():
             self._workers.submit(course_key, partial(self._sync, course_key))
 
@@ -43,13 +52,15 @@ class SyncPool:
         """Wait so long for what is under way; let go of the other courses, so that the next process may read them."""
         for course_key in self._workers.wait(seconds):
             if sync := self._syncs.get(course_key):
-                sync.give_up()
+                _let_go(sync)
 
     def _sync(self, course_key: str) -> None:
         try:
-            sync_due(course_key, get_source(), begun=partial(self._syncs.__setitem__, course_key))
+            outcome = sync_due(course_key, get_source(), begun=partial(self._syncs.__setitem__, course_key))
         finally:
             self._syncs.pop(course_key, None)
+        if outcome is Outcome.RECORDED:  # a course in other hands ends at once: the next round asks for it again
+            self._done()
 
 
 class LanePool:
@@ -84,7 +95,7 @@ class LanePool:
         for workers in self._workers.values():
             for lane_id in workers.wait(max(0, ends_at - time.monotonic())):
                 if turn := self._turns.get(lane_id):
-                    turn.give_up()
+                    _let_go(turn)
 
     def _deliver(self, lane_id: int) -> None:
         try:
@@ -96,3 +107,10 @@ class LanePool:
         self._turns[lane_id] = turn
         if self._is_closed:
             turn.end()
+
+
+def _let_go(job: CourseSync | LaneTurn) -> None:
+    try:
+        job.give_up()
+    except Error as error:
+        log.warning("course_sync: what was in hand is free when its lease runs out (%s)", type(error).__name__)

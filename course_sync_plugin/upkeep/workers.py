@@ -17,12 +17,11 @@ class Workers:
     """Carries out jobs in at most ``most`` threads. A job has a key, and of one key there is one job at a time.
 
     The threads are daemons: those of ``concurrent.futures`` are joined when the interpreter ends, so that a job that
-    hangs would keep the process. ``done`` is called after each job.
+    hangs would keep the process.
     """
 
-    def __init__(self, most: int, done: Callable[[], None] = lambda: None):
+    def __init__(self, most: int):
         self._most = most
-        self._done = done
         self._changed = threading.Condition()
         self._waiting: dict[Hashable, Callable[[], None]] = {}
         self._begun: dict[Hashable, float] = {}
@@ -36,11 +35,12 @@ class Workers:
                 self._waiting[key] = job
                 self._start()
 
-    def leave_behind(self, seconds: float) -> None:
-        """Let jobs that have run for longer than that take no place any more: others get their turn."""
+    def leave_behind(self, seconds: float, most: int) -> None:
+        """Let jobs that have run for longer than that take no place any more, so many at most."""
         with self._changed:
             too_long = time.monotonic() - seconds
-            self._left |= {key for key, began in self._begun.items() if began < too_long}
+            late = [key for key, began in self._begun.items() if began < too_long and key not in self._left]
+            self._left.update(late[: max(0, most - len(self._left))])
             self._start()
 
     def close(self) -> None:
@@ -61,18 +61,25 @@ class Workers:
             key = next(iter(self._waiting))
             job = self._waiting.pop(key)
             self._begun[key] = time.monotonic()
-            threading.Thread(target=self._run, args=(key, job), name=f"course-sync-{key}", daemon=True).start()
+            thread = threading.Thread(target=self._run, args=(key, job), name=f"course-sync-{key}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system gives no more threads
+                del self._begun[key]
+                log.warning("course_sync: the job of %s was not begun (%s); it is tried again", key, error)
+                return
 
     def _run(self, key: Hashable, job: Callable[[], None]) -> None:
         try:
-            job()
+            try:
+                job()
+            finally:
+                connections.close_all()  # a thread has connections of its own
         except Exception:
             log.exception("course_sync: the job of %s ended in an error; it is tried again", key)
         finally:
-            connections.close_all()  # a thread has connections of its own
             with self._changed:
                 del self._begun[key]
                 self._left.discard(key)
                 self._start()
                 self._changed.notify_all()
-            self._done()

@@ -455,10 +455,13 @@ def dripping(beginning: bytes) -> Iterator[str]:
         connection, _ = listening.accept()
         with connection, suppress(OSError):
             connection.sendall(beginning)
-            while not ended.wait(0.05):
+            for _ in range(400):
+                if ended.wait(0.05):
+                    return
                 connection.sendall(b"x")
+            nobody_gave_up.set()
 
-    ended = threading.Event()
+    ended, nobody_gave_up = threading.Event(), threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=speak)
         thread.start()
@@ -467,6 +470,7 @@ def dripping(beginning: bytes) -> Iterator[str]:
         finally:
             ended.set()
             thread.join()
+            assert not nobody_gave_up.is_set()
 
 
 DRIPS = {

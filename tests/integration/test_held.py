@@ -18,7 +18,7 @@ from course_sync_plugin.exceptions import SourceError, UnknownName
 from course_sync_plugin.models import Entity, HeldRun, Marker, Run
 from course_sync_plugin.stored import stored_structure
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
-from course_sync_plugin.sync import Outcome
+from course_sync_plugin.sync import Outcome, SyncResult
 from course_sync_plugin.upkeep import holding
 from course_sync_plugin.upkeep.holding import HeldPlan
 
@@ -237,6 +237,14 @@ class TestANewerPublish:
         held.put(units("v1", 37))
         assert api.sync_course(COURSE).outcome is Outcome.UNCHANGED
         assert not HeldRun.objects.exists()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.BUSY, Outcome.STOPPED, Outcome.EXCLUDED, Outcome.UNREADABLE])
+def test_what_could_not_be_recorded_stays_unapproved(held, monkeypatch, outcome):
+    """Else it would be carried out some time later, when nobody expects it."""
+    monkeypatch.setattr(holding, "sync_course", lambda key: SyncResult(key, outcome))
+    (one,) = api.approve(tokens())
+    assert (one.result.outcome, HeldRun.objects.get().approved) == (outcome, False)
 
 
 class TestApproving:

@@ -121,7 +121,11 @@ class Turns:
 
 
 class TestHoldingOn:
-    """What the other thread does, in this one."""
+    """What the other thread does, in this one, whose connections it must not close."""
+
+    @pytest.fixture(autouse=True)
+    def _connections_stay(self, monkeypatch):
+        monkeypatch.setattr(leases.connections, "close_all", lambda: None)
 
     @pytest.fixture
     def overdue(self) -> list[str]:

@@ -203,14 +203,16 @@ def test_deleted_and_created_again_it_comes_back_by_a_task(
     assert len(catalog.asked) == requests
 
 
-def test_without_a_task_the_note_in_our_table_does_it(catalog, course):
+def test_without_a_task_the_note_in_our_table_does_it(catalog, course, monkeypatch, django_capture_on_commit_callbacks):
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
     catalog.runs = MadeUpRuns(1)
     update()
     CatalogRecord.objects.update(check_at=None)
     overview().delete()
-    CourseOverview.load_from_module_store(KEY)
+    monkeypatch.setattr(receivers.saved_overviews, "add", lambda key: None)
+    with django_capture_on_commit_callbacks(execute=True):
+        CourseOverview.load_from_module_store(KEY)
     assert overview().marketing_url is None
     assert api.restore_due_catalog_columns() == 1
     assert overview().marketing_url == URL

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from course_sync_plugin import api, leases
 from course_sync_plugin.models import Course, DatabaseNow, Marker, digest_of
@@ -89,6 +89,22 @@ def in_a_thread(threads: ThreadPoolExecutor, course: str):
     return threads.submit(work)
 
 
+def cut_the_others() -> None:
+    """End every connection to this database but the one of this thread."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute(
+                "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+            )
+            for (one,) in cursor.fetchall():
+                cursor.execute(f"KILL {one}")
+        else:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+
 class TestALeaseThatIsShorterThanTheRead:
     @pytest.fixture(autouse=True)
     def _short(self, shelf, host):
@@ -109,6 +125,25 @@ class TestALeaseThatIsShorterThanTheRead:
             assert reading.result() is Outcome.RECORDED
         assert shelf.reads == 1
 
+    def test_a_connection_that_is_cut_meanwhile_is_replaced(self, shelf, host):
+        host.set(COURSE_SYNC_LEASE_SECONDS=3)
+        shelf.slow.add(COURSE)
+        shelf.publish(a_course("v1"))
+        with ThreadPoolExecutor(1) as threads:
+            reading = in_a_thread(threads, COURSE)
+            assert shelf.reading.acquire(timeout=PATIENCE)
+            until_renewed = recorded().lease_until
+            until(lambda: recorded().lease_until > until_renewed)
+            cut_the_others()
+            until_renewed = recorded().lease_until
+            until(lambda: recorded().lease_until > until_renewed)
+            shelf.let_go.set()
+            assert reading.result() in (Outcome.RECORDED, Outcome.UNREADABLE)  # of its own connection it may learn late
+        if reading.result() is Outcome.UNREADABLE:  # and then it is put off, and read again
+            assert recorded().lease_token == ""
+            assert api.sync_course(COURSE).outcome is Outcome.RECORDED
+        assert versions() == {COURSE: "v1"}
+
     def test_one_that_is_lost_is_told(self, shelf, caplog):
         shelf.slow.add(COURSE)
         shelf.publish(a_course("v1"))
@@ -120,6 +155,22 @@ class TestALeaseThatIsShorterThanTheRead:
             assert reading.result() is Outcome.BUSY
         (line,) = [one for one in caplog.records if "what was read is thrown away" in one.getMessage()]
         assert (line.levelname, COURSE in line.getMessage()) == ("WARNING", True)
+
+
+def test_one_in_other_hands_is_no_reason_to_look_again_at_once(shelf, pool):
+    """Else ``run`` would ask the database without a pause for as long as the other reads."""
+    told = []
+    pool._done = lambda: told.append(1)
+    shelf.publish(a_course("v1"))
+    course = Course.objects.create(key=COURSE, key_digest=digest_of(COURSE), org="Org")
+    leases.claim(Course.objects.filter(pk=course.pk))
+    pool.sync_due()
+    assert pool._workers.wait(PATIENCE) == []
+    assert told == []
+    Course.objects.update(lease_token="")
+    pool.sync_due()
+    assert pool._workers.wait(PATIENCE) == []
+    assert (told, versions()) == ([1], {COURSE: "v1"})
 
 
 class TestOneThatHangs:

@@ -22,16 +22,17 @@ def test_no_more_than_so_many_at_a_time_and_each_key_once():
 
         return work
 
-    for number in (1, 1, 2, 3, 3):
+    for number in (1, 1, 2, 3, 3, 4):
         workers.submit(number, job(number))
     assert entered.acquire(timeout=PATIENCE)
     assert entered.acquire(timeout=PATIENCE)
     assert sorted(taken) == [1, 2]
-    workers.leave_behind(0)
+    workers.leave_behind(0, most=1)
     assert entered.acquire(timeout=PATIENCE)
-    assert sorted(taken) == [1, 2, 3]
+    workers.leave_behind(0, most=1)
+    assert sorted(taken) == [1, 2, 3]  # one is left behind already: no fourth thread
     workers.close()
-    workers.submit(4, job(4))
+    workers.submit(5, job(5))
     assert sorted(map(str, workers.wait(0))) == ["1", "2", "3"]
     let_go.set()
     assert workers.wait(PATIENCE) == []
@@ -49,3 +50,14 @@ def test_an_error_ends_the_job_alone(caplog):
     assert done.wait(PATIENCE)
     assert workers.wait(PATIENCE) == []
     assert "the job of a ended in an error" in caplog.text
+
+
+def test_where_no_thread_can_be_started_the_job_may_be_submitted_again(caplog, monkeypatch):
+    workers, done = Workers(1), threading.Event()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", lambda self: (_ for _ in ()).throw(RuntimeError("can't start")))
+        workers.submit("a", done.set)
+    assert workers.wait(0) == []
+    assert "the job of a was not begun" in caplog.text
+    workers.submit("a", done.set)
+    assert done.wait(PATIENCE)

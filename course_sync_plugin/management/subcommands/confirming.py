@@ -38,7 +38,7 @@ def confirmed(
         raise WrongUsage(_("--token is for --yes, which carries out what was shown with it."))
     if options["token"]:
         return carry_out(options["token"])
-    if options["yes"] and (out.as_json or not sys.stdin.isatty()):
+    if options["yes"] and (out.as_json or sys.stdin is None or not sys.stdin.isatty()):
         raise WrongUsage(_("--yes needs --token, since nobody can be asked here. Without --yes the tokens are shown."))
     status, tokens = look()
     if not options["yes"] or not tokens:

@@ -6,8 +6,9 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import attrs
@@ -27,8 +28,8 @@ from course_sync_plugin.management.subcommands.base import (
 
 log = get_logger(__name__)
 
-#: Seconds between two looks at the database, and between two sweeps.
-INTERVAL, SWEEP_INTERVAL = 1.0, 60.0
+#: Seconds between two looks at the database, between two sweeps, and between two looks at overviews.
+INTERVAL, SWEEP_INTERVAL, RESTORE_INTERVAL = 1.0, 60.0, 5.0
 #: Lanes delivered at the same time.
 WORKERS = 4
 #: Seconds that requests and reads in hand get after SIGTERM. Container platforms kill a process after 10.
@@ -57,19 +58,33 @@ def _run(options: dict[str, Any], out: Output) -> int:
 def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event) -> tuple[api.SyncPool, api.LanePool]:
     """Go round until it is time to stop; return the pools, in which something may still be in hand."""
     syncs, lanes = api.SyncPool(done=wake.set), api.LanePool(options["workers"])
+    chores = [_Chore(api.sweep, SWEEP_INTERVAL), _Chore(api.restore_due_catalog_columns, RESTORE_INTERVAL)]
     ends_at = time.monotonic() + options["seconds"] if options["seconds"] is not None else float("inf")
-    sweeps_at = 0.0
     while not stop.is_set() and time.monotonic() < ends_at:
         close_old_connections()
-        if time.monotonic() >= sweeps_at:
-            _guarded(api.sweep)
-            sweeps_at = time.monotonic() + SWEEP_INTERVAL
+        for chore in chores:
+            chore.begin_if_due()
         _guarded(syncs.sync_due)
-        _guarded(api.restore_due_catalog_columns)
         _guarded(lanes.deliver_due)
-        wake.wait(options["interval"])
+        wake.wait(min(options["interval"], max(0, ends_at - time.monotonic())))
         wake.clear()
     return syncs, lanes
+
+
+class _Chore:
+    """A step that is carried out now and then in a thread of its own: it may wait for the source, or for a lock."""
+
+    def __init__(self, step: Callable[[], Any], seconds: float):
+        self._step = step
+        self._seconds = seconds
+        self._due_at = 0.0
+        self._workers = api.Workers(1)
+
+    def begin_if_due(self) -> None:
+        """Begin the step if it is time; nothing happens while it is still under way."""
+        if time.monotonic() >= self._due_at:
+            self._due_at = time.monotonic() + self._seconds
+            self._workers.submit(self._step, partial(_guarded, self._step))
 
 
 def _leave(out: Output, *pools: api.SyncPool | api.LanePool) -> None:

@@ -151,7 +151,7 @@ def _show(plan: api.HeldPlan, out: Output) -> None:
 
 
 def _carry_out(tokens: Sequence[str], course: str, out: Output) -> int:
-    tell_if_stopped(out)
+    refuse_if_stopped()
     approved = api.approve(tokens, course)
     for one in approved:
         if one.result:
