@@ -203,16 +203,26 @@ def test_deleted_and_created_again_it_comes_back_by_a_task(
     assert len(catalog.asked) == requests
 
 
-def test_without_a_task_the_note_in_our_table_does_it(catalog, course, monkeypatch, django_capture_on_commit_callbacks):
+@pytest.fixture
+def make_again(monkeypatch, django_capture_on_commit_callbacks):
+    """Delete an overview, have the platform make it again, and commit; no task comes through."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
+    monkeypatch.setattr(receivers.saved_overviews, "add", lambda key: None)
+
+    def made(key) -> None:
+        overview(key).delete()
+        with django_capture_on_commit_callbacks(execute=True):
+            CourseOverview.load_from_module_store(key)
+
+    return made
+
+
+def test_without_a_task_the_note_in_our_table_does_it(catalog, course, make_again):
     catalog.runs = MadeUpRuns(1)
     update()
     CatalogRecord.objects.update(check_at=None)
-    overview().delete()
-    monkeypatch.setattr(receivers.saved_overviews, "add", lambda key: None)
-    with django_capture_on_commit_callbacks(execute=True):
-        CourseOverview.load_from_module_store(KEY)
+    make_again(KEY)
     assert overview().marketing_url is None
     assert api.restore_due_catalog_columns() == 1
     assert overview().marketing_url == URL
@@ -227,7 +237,7 @@ def test_a_version_bump_keeps_it(catalog, course):
     assert CourseOverview.get_from_id(KEY).marketing_url == URL
 
 
-def test_a_ccx_has_the_url_of_its_parent(catalog, course, author):
+def test_a_ccx_has_the_url_of_its_parent(catalog, course, author, make_again):
     from lms.djangoapps.ccx.models import CustomCourseForEdX
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
@@ -237,8 +247,7 @@ def test_a_ccx_has_the_url_of_its_parent(catalog, course, author):
     catalog.runs = MadeUpRuns(1)
     assert update().tally.counts["ccx_filled"] == 1
     assert overview(key).marketing_url == URL
-    overview(key).delete()
-    CourseOverview.load_from_module_store(key)
+    make_again(key)
     api.restore_due_catalog_columns()
     assert overview(key).marketing_url == URL
 
