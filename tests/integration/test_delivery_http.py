@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def course(shelf, receiver):
 def test_no_answer_the_same_envelope_again(shelf, receiver, course, fault):
     """Whether it was carried out or not: the same bytes come again, and count once."""
     new = publish(shelf, "2", titles=renamed("unit-0-1"))
-    receiver.faults.append(fault)
+    receiver.faults.append(copy(fault))  # a parameter, which its use changes
     api.deliver_until_empty()
     lane = the_lane()
     assert (lane.attempts, lane.failing) == (1, False)
@@ -112,7 +113,7 @@ def test_no_answer_the_same_envelope_again(shelf, receiver, course, fault):
 def test_a_receiver_that_hangs_costs_half_a_lease(shelf, receiver, course, settings, fault):
     settings.COURSE_SYNC_LEASE_SECONDS = 2
     new = publish(shelf, "2", titles=renamed("unit-0-1"))
-    receiver.faults.append(fault)
+    receiver.faults.append(copy(fault))
     began = time.monotonic()
     api.deliver_until_empty()
     assert 0.9 <= time.monotonic() - began < 25

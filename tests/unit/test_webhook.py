@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 
 import attrs
 import pytest
@@ -249,7 +250,7 @@ def test_a_receiver_that_drops_the_connection(receiver, target, processed):
     ids=["silent", "dripping headers", "dripping body"],
 )
 def test_the_deadline_is_absolute(receiver, hasty, fault):
-    receiver.faults.append(fault)
+    receiver.faults.append(copy(fault))
     message = envelope(*course_creation())
     began = time.monotonic()
     error = error_of(hasty, message)
@@ -462,7 +463,7 @@ def test_an_oversized_object_does_not_pass_for_success(receiver, target, start, 
 
 @pytest.mark.parametrize("fault", [Refuse(400), Refuse(503), Drop()], ids=["refused", "no answer", "dropped"])
 def test_errors_show_neither_url_nor_secret_nor_content(receiver, fault):
-    receiver.faults.append(fault)
+    receiver.faults.append(copy(fault))
     target = WebhookTarget(config(receiver, url=f"{receiver.url}hook/geheim?token=geheim"))
     error = error_of(target)
     shown = f"{error!r} {error} {error.context}"
@@ -532,7 +533,7 @@ def test_a_test_of_a_receiver_whose_answers_are_too_long(receiver, target):
     ],
 )
 def test_a_test_explains_what_came_back(receiver, hasty, fault, status, words):
-    receiver.faults.append(fault)
+    receiver.faults.append(copy(fault))
     report = hasty.test()
     assert (report.ok, report.status) == (False, status)
     assert words in report.explanation

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_the_deadline_is_absolute_behind_tls_too(tmp_path, monkeypatch, fault):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
     with receiver_with(path) as receiver:
         target = target_for(receiver.url, receiver.secret, seconds=0.5)
-        receiver.faults.append(fault)
+        receiver.faults.append(copy(fault))
         began = time.monotonic()
         with pytest.raises(TransientError, match=r"within 0\.5 s"):
             target.send(envelope())
