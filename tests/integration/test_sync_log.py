@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from copy import copy
 
 import pytest
 from django.core.management import call_command
@@ -99,7 +98,7 @@ def test_no_content_and_no_secret_whatever_happens(shelf, receiver, log, capsys)
     shelf.publish(a_course("v1", titles={"unit-0-0": TITLE}))
     api.sync_course(COURSE)
     for fault in (Refuse(503), Refuse(400), Fail(entity_id=block("vertical", "unit-0-0"), reason="no"), Refuse(410)):
-        receiver.faults.append(copy(fault))
+        receiver.faults.append(fault)
         api.resume("crm")
         api.deliver_due()
     shelf.publish(a_course("v2", titles={"unit-0-0": f"{TITLE} again"}, units=4))
