@@ -103,7 +103,7 @@ def test_the_integration_tests(server):
             env={**os.environ, "DATABASE_URL": url},
             stdout=subprocess.PIPE,
             text=True,
-            timeout=600,
+            timeout=1200,
         )
     assert done.returncode == 0, done.stdout
 
