@@ -33,10 +33,10 @@ help: ## Explain the targets
 demo: $(VENV)/.sandbox ## Publish a course twice, deliver it to a receiver and compare: the whole way in a minute
 	@$(RUN) -m sandbox.demo $(if $(OLD)$(NEW),"$(OLD)" "$(NEW)")
 
-test: $(VENV)/.test ## Run every test that needs no service: 2 to 3 minutes on two cores
+test: $(VENV)/.test ## Run every test that needs no service: 3 to 4 minutes on two cores
 	$(PYTEST) -n auto -m "not service" $(ARGS)
 
-services-test: $(VENV)/.services ## Run the tests on MariaDB, PostgreSQL and Redis on 127.0.0.1 (docs/testing.rst): 6 to 9 minutes
+services-test: $(VENV)/.services ## Run the tests on MariaDB, PostgreSQL and Redis on 127.0.0.1 (docs/testing.rst): 8 to 12 minutes
 	$(PYTEST) -m service $(ARGS)
 
 benchmark: $(VENV)/.benchmark ## Measure against the budgets; exit status 1 where one is missed
