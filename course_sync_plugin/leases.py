@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connections
+from django.db import Error, close_old_connections, connection, connections
 from django.db.models import Case, Exists, F, IntegerField, Model, Q, QuerySet, Value, When
 
 from course_sync_plugin.exceptions import TransientError
@@ -88,10 +88,16 @@ def _keep(row: Model, token: str, seconds: float, overdue: Callable[[], object],
         connections.close_all()
 
 
+def replace_cut_connection() -> None:
+    """Have a connection that failed, or is old, replaced by the next query. One in a transaction is left alone."""
+    if not connection.in_atomic_block:
+        close_old_connections()
+
+
 def _renew(row: Model, token: str) -> None:
     """A connection that was cut meanwhile is replaced."""
     try:
-        close_old_connections()
+        replace_cut_connection()
         update_held(row, token)
     except Error as error:
         log.warning("course_sync: the lease of %s was not renewed (%s); it is tried again", row, type(error).__name__)

@@ -10,7 +10,6 @@ from enum import Enum
 
 import attrs
 from django.conf import settings
-from django.db import close_old_connections
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
@@ -194,7 +193,7 @@ class CourseSync:
             return SyncResult(self.course_key, Outcome.BUSY)
         with leases.kept(self.course, self.token, settings.COURSE_SYNC_READ_SECONDS, self._put_off_overdue):
             reading = self._read()
-        close_old_connections()  # it may have been cut while the source was read
+        leases.replace_cut_connection()  # it may have been cut while the source was read
         if reading.whole == self.course.structure_digest:
             version = reading.structure.published_version
             move_on(self.course, self.token, version, self.marker_ids)
@@ -231,7 +230,7 @@ class CourseSync:
 
     def _put_off(self, error: str) -> SyncResult:
         """Nothing was recorded. The markers that were read stay and are looked at later; a new one is not held back."""
-        close_old_connections()
+        leases.replace_cut_connection()
         self._make_row()
         wait = min(FIRST_RETRY_SECONDS * 2**self.course.attempts, LONGEST_RETRY_SECONDS)
         mine = Q(lease_token=self.token) if self.token else leases.free()
