@@ -12,6 +12,9 @@ from django.utils.translation import gettext as _
 
 from course_sync_plugin.management.subcommands.base import FAILED, Output, WrongUsage
 
+#: How much of a plan is shown.
+SHOWN = 20
+
 
 def confirming_arguments(parser: ArgumentParser) -> None:
     """Add ``--yes`` and ``--token``."""
@@ -44,6 +47,15 @@ def confirmed(
     if not options["yes"] or not tokens:
         return status
     return max(status, carry_out(tokens)) if _is_agreed(out) else FAILED
+
+
+def show_planned(planned: Sequence[Any], token: str, show: Callable[[Any], None], out: Output) -> None:
+    """Show the first of what a plan would do, each with ``show``, how many more there are, and the plan's token."""
+    for one in planned[:SHOWN]:
+        show(one)
+    if len(planned) > SHOWN:
+        out.line(_("  and {n} more").format(n=len(planned) - SHOWN))
+    out.line(_("  token: {token}").format(token=token))
 
 
 def ready_command(out: Output, command: Sequence[str], tokens: Sequence[str]) -> None:

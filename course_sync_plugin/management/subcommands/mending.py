@@ -12,10 +12,12 @@ from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, WrongUsage
-from course_sync_plugin.management.subcommands.confirming import confirmed, confirming_arguments, ready_command
-
-#: How many operations of a lane are shown of what would be given up.
-SHOWN = 20
+from course_sync_plugin.management.subcommands.confirming import (
+    confirmed,
+    confirming_arguments,
+    ready_command,
+    show_planned,
+)
 
 
 def _mending_arguments(parser: ArgumentParser) -> None:
@@ -67,13 +69,13 @@ def _show_failed(name: str, course: str, out: Output) -> tuple[int, list[str]]:
 def _show(plan: api.SkipPlan, out: Output) -> None:
     said = _("{target}, {course}: would give up {n} operations for good")
     out.line(said.format(target=plan.target, course=plan.course_key, n=len(plan.problems)))
-    for problem in plan.problems[:SHOWN]:
-        out.line(f"  {problem.operation} {problem.entity_id} {problem.reason}".rstrip())
-        if problem.parked:
-            out.line(_("    {n} are parked behind it").format(n=problem.parked))
-    if len(plan.problems) > SHOWN:
-        out.line(_("  and {n} more").format(n=len(plan.problems) - SHOWN))
-    out.line(_("  token: {token}").format(token=plan.token))
+    show_planned(plan.problems, plan.token, lambda problem: _show_problem(problem, out), out)
+
+
+def _show_problem(problem: api.OpenProblem, out: Output) -> None:
+    out.line(f"  {problem.operation} {problem.entity_id} {problem.reason}".rstrip())
+    if problem.parked:
+        out.line(_("    {n} are parked behind it").format(n=problem.parked))
 
 
 def _planned(plan: api.SkipPlan) -> dict[str, Any]:

@@ -21,10 +21,12 @@ from course_sync_plugin.management.subcommands.base import (
     refuse_if_stopped,
     tell_if_stopped,
 )
-from course_sync_plugin.management.subcommands.confirming import confirmed, confirming_arguments, ready_command
-
-#: How many entity ids are shown of what would be deleted.
-SHOWN = 20
+from course_sync_plugin.management.subcommands.confirming import (
+    confirmed,
+    confirming_arguments,
+    ready_command,
+    show_planned,
+)
 
 
 def _sync_arguments(parser: ArgumentParser) -> None:
@@ -143,11 +145,7 @@ def _show(plan: api.HeldPlan, out: Output) -> None:
             n=len(plan.deletes), of=plan.of,
         )
     )  # fmt: skip
-    for entity_id in plan.deletes[:SHOWN]:
-        out.line(f"  {entity_id}")
-    if len(plan.deletes) > SHOWN:
-        out.line(_("  and {n} more").format(n=len(plan.deletes) - SHOWN))
-    out.line(_("  token: {token}").format(token=plan.token))
+    show_planned(plan.deletes, plan.token, lambda entity_id: out.line(f"  {entity_id}"), out)
 
 
 def _carry_out(tokens: Sequence[str], course: str, out: Output) -> int:
