@@ -36,7 +36,7 @@ class Limit:
         return isinstance(value, kinds) and not isinstance(value, bool) and self.least <= value <= self.most
 
     def read(self, text: str) -> float:
-        """Read what somebody has typed. Raises ValueError, the message of which says what is expected."""
+        """Read a number from text. Raises ValueError; its message names the bounds."""
         try:
             value = int(text) if self.whole else float(text)
         except ValueError:

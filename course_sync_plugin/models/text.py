@@ -1,4 +1,4 @@
-"""Columns for text that somebody else wrote."""
+"""Columns for text from other systems: answers of receivers, messages of errors."""
 
 from __future__ import annotations
 

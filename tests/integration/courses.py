@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import attrs
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey
@@ -170,3 +171,12 @@ def check_due_time(seconds: float) -> None:
     row = Marker.objects.annotate(now=DatabaseNow()).get(pk=marker.pk)
     assert abs((row.seen_at - row.now).total_seconds() - limits.MOMENT.cut(seconds)) < 30
     assert Marker.objects.filter(pk=marker.pk, seen_at__gt=DatabaseNow()).exists() == (not seconds < 0)
+
+
+def exit_status(subcommand: str, *arguments: str) -> int:
+    """Run a subcommand of ``course_sync``; return its exit status."""
+    try:
+        call_command("course_sync", subcommand, *arguments)
+    except SystemExit as exit_:
+        return exit_.code
+    return 0

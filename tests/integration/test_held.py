@@ -22,7 +22,7 @@ from course_sync_plugin.sync import Outcome, SyncResult
 from course_sync_plugin.upkeep import holding
 from course_sync_plugin.upkeep.holding import HeldPlan
 
-from .courses import COURSE, a_course, approve, block, differences, recorded, replayed
+from .courses import COURSE, a_course, approve, block, differences, exit_status, recorded, replayed
 
 pytestmark = pytest.mark.django_db
 
@@ -39,12 +39,7 @@ def tokens(course: str = "") -> list[str]:
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
     """Run 'approve'; return exit status, output and errors."""
-    status = 0
-    try:
-        call_command("course_sync", "approve", *arguments)
-    except SystemExit as exit_:
-        status = exit_.code
-    return status, *capsys.readouterr()
+    return exit_status("approve", *arguments), *capsys.readouterr()
 
 
 @pytest.fixture

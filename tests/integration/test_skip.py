@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.core.management import call_command
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import UnknownName
 from course_sync_plugin.models import Lane, Problem, ProblemState, Run
 from course_sync_plugin.testing.faults import Fail
 
-from .courses import COURSE, a_course, block, own_queries
+from .courses import COURSE, a_course, block, exit_status, own_queries
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,12 +33,7 @@ def refuse(shelf, receiver, *names: str, course: str = COURSE) -> None:
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
     """Run 'skip'; return exit status, output and errors."""
-    status = 0
-    try:
-        call_command("course_sync", "skip", *arguments)
-    except SystemExit as exit_:
-        status = exit_.code
-    return status, *capsys.readouterr()
+    return exit_status("skip", *arguments), *capsys.readouterr()
 
 
 def count(state: ProblemState) -> int:

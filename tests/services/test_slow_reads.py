@@ -89,6 +89,12 @@ def in_a_thread(threads: ThreadPoolExecutor, course: str):
     return threads.submit(work)
 
 
+def until_renewed() -> None:
+    """Wait until the lease of the course was renewed once more."""
+    before = recorded().lease_until
+    until(lambda: recorded().lease_until > before)
+
+
 def cut_the_others() -> None:
     """End every connection to this database but the one of this thread."""
     with connection.cursor() as cursor:
@@ -117,8 +123,7 @@ class TestALeaseThatIsShorterThanTheRead:
         with ThreadPoolExecutor(1) as threads:
             reading = in_a_thread(threads, COURSE)
             assert shelf.reading.acquire(timeout=PATIENCE)
-            until_renewed = recorded().lease_until
-            until(lambda: recorded().lease_until > until_renewed)
+            until_renewed()
             time.sleep(0.7)  # longer than the lease
             assert api.sync_course(COURSE).outcome is Outcome.BUSY
             shelf.let_go.set()
@@ -132,11 +137,9 @@ class TestALeaseThatIsShorterThanTheRead:
         with ThreadPoolExecutor(1) as threads:
             reading = in_a_thread(threads, COURSE)
             assert shelf.reading.acquire(timeout=PATIENCE)
-            until_renewed = recorded().lease_until
-            until(lambda: recorded().lease_until > until_renewed)
+            until_renewed()
             cut_the_others()
-            until_renewed = recorded().lease_until
-            until(lambda: recorded().lease_until > until_renewed)
+            until_renewed()
             shelf.let_go.set()
             assert reading.result() in (Outcome.RECORDED, Outcome.UNREADABLE)  # of its own connection it may learn late
         if reading.result() is Outcome.UNREADABLE:  # and then it is put off, and read again
