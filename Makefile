@@ -1,7 +1,7 @@
-# Every target makes the environment it needs, once, in .venv. A Python of 3.11 or later is all that must be there.
+# Every target makes the environment that it needs, once, in .venv. It needs only Python 3.11 or later.
 #
-# PYTHON  the Python to use; the first of python3.11, python3.12 and python3 that will do, unless it is named
-# VENV    where the environment lives
+# PYTHON  the Python to use; by default the first of python3.11, python3.12 and python3 that is new enough and has venv
+# VENV    the folder of the environment
 # DJANGO  42 or 52
 
 DJANGO ?= 42
@@ -17,56 +17,82 @@ UV = $(VENV)/bin/uv pip compile --universal --python-version 3.11 --no-emit-inde
 	--annotation-style line --custom-compile-command "make upgrade" --quiet
 COMPILED := base sandbox test services quality doc benchmark mutation
 
-.DEFAULT_GOAL := help
-.PHONY: help demo test services-test benchmark mutation quality format docs dist upgrade clean
+# The faults of a function have numbers. Their last digit decides which part of the faults they belong to.
+PART ?= 1
+FAULTS_1 := [01]
+FAULTS_2 := [29]
+FAULTS_3 := [38]
+FAULTS_4 := [47]
+FAULTS_5 := [56]
 
-help: ## Explain the targets
-	@echo 'make TARGET. Each target makes the environment it needs, once, in $(VENV).'
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation quality format docs pictures dist upgrade clean
+
+help: ## List the targets
+	@echo 'make TARGET. Each target makes the environment that it needs, once, in $(VENV).'
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  make demo OLD=a.tar.gz NEW=b.tar.gz    the demo with two exports of your own'
-	@echo '  make test ARGS="-k webhook -x"         anything that pytest takes'
-	@echo '  make test VENV=.venv52 DJANGO=52       with Django 5.2 (42 without it)'
-	@echo '  make test VENV=.venv12 PYTHON=python3.12'
+	@echo '  make demo OLD=a.tar.gz NEW=b.tar.gz    run the demo with two of your own exports'
+	@echo '  make test ARGS="-k webhook -x"         pass arguments to pytest'
+	@echo '  make test VENV=.venv52 DJANGO=52       use Django 5.2 (the default is 4.2)'
+	@echo '  make test VENV=.venv12 PYTHON=python3.12    use another Python'
 
-demo: $(VENV)/.sandbox ## Publish a course twice, deliver it to a receiver and compare: the whole way in a minute
+demo: $(VENV)/.sandbox ## Publish a course twice, deliver it to a receiver and compare the result (about a minute)
 	@$(RUN) -m sandbox.demo $(if $(OLD)$(NEW),"$(OLD)" "$(NEW)")
+	@echo "'make dashboard' shows the pages for operators: a course, three targets, a problem and a conflict."
 
-test: $(VENV)/.test ## Run every test that needs no service: 3 to 4 minutes on two cores
+demo-two-way: $(VENV)/.sandbox ## Keep a course in step with a fake Canvas and a fake Discourse, both ways (half a minute)
+	@$(RUN) -m sandbox.demo_two_way
+
+dashboard: $(VENV)/.sandbox ## Serve the pages of a site with a problem and a conflict in it, until Ctrl-C
+	@$(RUN) -m sandbox.dashboard $(ARGS)
+
+test: $(VENV)/.test ## Run every test that needs no service (about ten minutes on two cores)
 	$(PYTEST) -n auto -m "not service" $(ARGS)
 
-services-test: $(VENV)/.services ## Run the tests on MariaDB, PostgreSQL and Redis on 127.0.0.1 (docs/testing.rst): 8 to 12 minutes
+services-test: $(VENV)/.services ## Run the tests that need MariaDB, PostgreSQL and Redis on 127.0.0.1 (about 25 minutes)
 	$(PYTEST) -m service $(ARGS)
 
-benchmark: $(VENV)/.benchmark ## Measure against the budgets; exit status 1 where one is missed
+chaos: $(VENV)/.services ## Kill and break everything at random while courses are published; prints what was lost (5 minutes)
+	$(RUN) -m tests.chaos $(ARGS)
+
+benchmark: $(VENV)/.benchmark ## Measure the speed; exit status 1 if a budget is exceeded
 	$(RUN) benchmarks/run.py $(ARGS)
 
-mutation: $(VENV)/.mutation ## Put faults into the code, one at a time, and see whether a test fails: about an hour on two cores
-	$(VENV)/bin/mutmut run $(ARGS)
-	$(VENV)/bin/mutmut results
+mutation: $(VENV)/.mutation ## Put a fifth of the faults (PART=1 to 5) into the code; does a test fail? (an hour at most)
+	$(if $(ARGS),,MUTATION_SECONDS=15) $(VENV)/bin/mutmut run \
+		$(or $(ARGS),$(FAULTS_$(PART):%='*%'),$(error PART is 1, 2, 3, 4 or 5))
+	$(if $(ARGS),,survived=$$($(VENV)/bin/mutmut results | sed -n 's/^ *\(.*$(FAULTS_$(PART))\): survived$$/\1/p'); \
+		test -z "$$survived" || $(VENV)/bin/mutmut run $$survived)
+	$(VENV)/bin/mutmut results | grep -v 'not checked' || true
 
-quality: $(VENV)/.quality ## Lint, format, import contracts, annotations, missing migrations
+quality: $(VENV)/.quality ## Check style, format, types, import contracts, annotations and missing migrations
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache
 	$(RUN) manage.py makemigrations --check --dry-run
 	DJANGO_SETTINGS_MODULE=sandbox.settings $(VENV)/bin/code_annotations django_find_annotations \
 		--config_file .pii_annotations.yml --lint --report --coverage
 	$(VENV)/bin/code_annotations static_find_annotations --config_file .annotations.yml --lint --report
 
-format: $(VENV)/.quality ## Write the code as `make quality` wants it
-	$(VENV)/bin/ruff check --fix .
+format: $(VENV)/.quality ## Fix the style and format that `make quality` checks
+	-$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
 docs: $(VENV)/.doc ## Build the documentation in docs/_build/html
 	$(RUN) -m sphinx --fail-on-warning --keep-going --jobs auto -b html docs docs/_build/html
 	@echo 'Open docs/_build/html/index.html'
 
+pictures: ## Draw docs/images/*.svg from their .dot sources (needs Graphviz)
+	@command -v dot >/dev/null || { echo 'Graphviz was not found (Debian: apt-get install graphviz)'; exit 1; }
+	for source in docs/images/*.dot; do dot -Tsvg "$$source" -o "$${source%.dot}.svg" || exit 1; done
+
 dist: $(VENV)/.quality ## Build the wheel and the source archive in dist/
 	$(RUN) -m build
 
-upgrade: $(VENV)/.dev ## Choose new versions of everything for requirements/*.txt
+upgrade: $(VENV)/.dev ## Choose new versions of all packages in requirements/*.txt
 	$(UV) --upgrade --no-deps requirements/django42.in --output-file requirements/django42.txt
 	$(UV) --upgrade --no-deps requirements/django52.in --output-file requirements/django52.txt
 	$(UV) --upgrade --no-emit-package django --constraint requirements/django42.txt \
@@ -77,18 +103,19 @@ upgrade: $(VENV)/.dev ## Choose new versions of everything for requirements/*.tx
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
-clean: ## Remove environments and everything that was built
-	rm -rf .venv* .tox build dist var docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis mutants
+clean: ## Remove environments and all built files
+	rm -rf .venv* .tox build dist var docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN):
-	@test -n "$(PYTHON)" || { echo 'A Python of 3.11 or later with venv is needed and none was found' \
-		'(Debian: apt-get install python3-venv). Name one: make PYTHON=/path/to/python3.11'; exit 1; }
+	@test -n "$(PYTHON)" || { echo 'No Python of version 3.11 or later with venv was found' \
+		'(Debian: apt-get install python3-venv). To name one: make PYTHON=/path/to/python3.11'; exit 1; }
 	@echo 'Making an environment in $(VENV) with $(PYTHON) ...'
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.services: export INSTALL_HINT = The drivers could not be installed: mysqlclient is compiled. It needs a \
-	compiler and the headers of MariaDB or MySQL (Debian: apt-get install gcc pkg-config default-libmysqlclient-dev).
+$(VENV)/.services: export INSTALL_HINT = The database drivers could not be installed. pip compiles mysqlclient. \
+	This needs a compiler and the headers of MariaDB or MySQL \
+	(Debian: apt-get install gcc pkg-config default-libmysqlclient-dev).
 
 $(VENV)/.%: requirements/%.txt requirements/django$(DJANGO).txt setup.py | $(RUN)
 	@echo 'Installing requirements/$*.txt ...'

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The sandbox: a small Django host for development and the demo, without edx-platform."""
+"""Runs management commands in the sandbox: a small Django host for development and the demo, without edx-platform."""
 
 import os
 import sys
@@ -11,5 +11,5 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sandbox.settings")
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:  # what is wrong in the environment is the user's to mend, not ours
+    except ImproperlyConfigured as error:  # the user must correct the environment, so a traceback does not help
         sys.exit(f"manage.py: {error}")

@@ -1,4 +1,4 @@
-"""Packaging of course-sync-plugin; the dependencies live in requirements/base.in."""
+"""Packages course-sync-plugin. The dependencies are in requirements/base.in."""
 
 import re
 from pathlib import Path
@@ -32,12 +32,36 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["course_sync_plugin", "course_sync_plugin.*"]),
     include_package_data=True,
+    package_data={"course_sync_plugin": ["py.typed", "static/**/*.css", "static/**/*.js", "templates/**/*.html"]},
     install_requires=requirements("base"),
     entry_points={
         "lms.djangoapp": ["course_sync_plugin = course_sync_plugin.apps:CourseSyncConfig"],
         "cms.djangoapp": ["course_sync_plugin = course_sync_plugin.apps:CourseSyncConfig"],
         "console_scripts": ["course-sync = course_sync_plugin.cli:main"],
-        "course_sync_plugin.target": ["webhook = course_sync_plugin.targets.webhook:WebhookTarget"],
+        "course_sync_plugin.target": [
+            "webhook = course_sync_plugin.targets.webhook:WebhookTarget",
+            "local = course_sync_plugin.targets.local.target:LocalTarget",
+            "event-bus = course_sync_plugin.targets.event_bus.target:EventBusTarget",
+            "canvas = course_sync_plugin.replication.targets.canvas:CanvasTarget",
+            "discourse = course_sync_plugin.replication.targets.discourse:DiscourseTarget",
+        ],
+        "course_sync_plugin.local_strategy": [
+            "course = course_sync_plugin.targets.local.tables:CourseTable",
+            "section = course_sync_plugin.targets.local.tables:SectionTable",
+            "subsection = course_sync_plugin.targets.local.tables:SubsectionTable",
+            "unit = course_sync_plugin.targets.local.tables:UnitTable",
+            "component = course_sync_plugin.targets.local.tables:ComponentTable",
+        ],
+        "course_sync_plugin.conflict_strategy": [
+            "manual = course_sync_plugin.replication.strategies.prefer:manual",
+            "merge_prefer_canvas = course_sync_plugin.replication.strategies.prefer:merge_prefer_canvas",
+            "merge_prefer_discourse = course_sync_plugin.replication.strategies.prefer:merge_prefer_discourse",
+            "merge_prefer_openedx = course_sync_plugin.replication.strategies.prefer:merge_prefer_openedx",
+            "prefer_canvas = course_sync_plugin.replication.strategies.prefer:prefer_canvas",
+            "prefer_discourse = course_sync_plugin.replication.strategies.prefer:prefer_discourse",
+            "prefer_most_recent = course_sync_plugin.replication.strategies.prefer:prefer_most_recent",
+            "prefer_openedx = course_sync_plugin.replication.strategies.prefer:prefer_openedx",
+        ],
         "course_sync_plugin.entity_type": [
             "course = course_sync_plugin.diff.handlers:COURSE",
             "section = course_sync_plugin.diff.handlers:SECTION",

@@ -1,8 +1,8 @@
-"""The catalog sync beside one get and one save per course, on an SQLite or MariaDB of its own.
+"""Measures the catalog sync and, to compare, one get and one save per course. It uses a database of its own.
 
-``catalog.py RUNS`` makes so many overviews, reads as many runs from a local catalog (a process of its own) twice: once
-everything is new, once nothing is. It tells queries per page, seconds, and how much memory grew from the first pages
-on. One get and one save per course is timed on a sample with the same values.
+``catalog.py RUNS`` makes RUNS overviews and reads RUNS course runs twice from a local catalog in a process of its own:
+the first time all are new, the second time none is. It prints queries per page, seconds, and the growth of memory after
+the first pages. One get and one save per course is measured on a sample with the same values.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import host
 PAGE_SIZE = 100
 #: Courses that are read and saved one by one.
 SAMPLE = 1_000
-#: Memory is compared with what it was after so many runs: by then everything is imported.
+#: Course runs after which the growth of memory is counted: by then all modules are imported.
 WARM = 3_200
 
 
 def main(runs: int) -> dict:
-    """Measure."""
+    """Measure; return the figures."""
     host.start()
     from course_sync_plugin.testing.catalog_server import made_up_key
     from sandbox.course_overviews.models import CourseOverview
@@ -35,7 +35,7 @@ def main(runs: int) -> dict:
 
 
 class served:  # noqa: N801
-    """A catalog in a process of its own, and the settings that lead to it."""
+    """Runs a catalog in a process of its own, and sets the settings that lead to it."""
 
     def __init__(self, runs: int):
         command = [
@@ -62,7 +62,7 @@ class served:  # noqa: N801
 
 
 def measured(runs: int) -> dict:
-    """Run once; return seconds per run, queries per page, and the growth of memory in megabytes."""
+    """Read the catalog once; return seconds per course run, queries per page, and the growth of memory in megabytes."""
     import psutil
 
     from course_sync_plugin import api
@@ -78,13 +78,13 @@ def measured(runs: int) -> dict:
         began = time.perf_counter()
         result = api.update_catalog_data(api.CatalogOptions(page_size=PAGE_SIZE, on_page=note))
         seconds = time.perf_counter() - began
-    assert (result.state, result.tally.counts["retrieved"]) == ("completed", runs), result
+    assert (result.state, result.run_counts.counts["retrieved"]) == ("completed", runs), result
     grown = (memory["most"] - memory["warm"]) / 1e6
-    return {"seconds": seconds / runs, "queries": statements.number / result.tally.pages, "megabytes": grown}
+    return {"seconds": seconds / runs, "queries": statements.number / result.run_counts.pages, "megabytes": grown}
 
 
 class Counter:
-    """Counts statements without keeping them: a list of them would be the memory that is measured."""
+    """Counts statements without keeping them: a list of them would be part of the measured memory."""
 
     number = 0
 
@@ -103,7 +103,7 @@ class Counter:
 
 
 def one_by_one(courses: int) -> float:
-    """Return the seconds that one get and one save take, on average."""
+    """Return the average seconds of one get and one save."""
     from course_sync_plugin.testing.catalog_server import made_up_key
     from sandbox.course_overviews.models import CourseOverview
 

@@ -1,4 +1,4 @@
-"""Courses to measure with: plain dictionaries in the shape of a real course, the same for every competitor.
+"""Makes the courses to measure with: plain dictionaries in the shape of a real course, the same for all competitors.
 
 A plain course is ``{"entities": {entity id: row}, "children": {entity id: [entity ids]}}`` with rows in document order;
 a row is ``{"entity_id", "entity_type", "block_type", "parent_id", "fields"}``.
@@ -15,7 +15,7 @@ from course_sync_plugin.data import Entity, Structure
 
 COURSE_ID = "course-v1:BenchX+B101+2026"
 
-#: How many children each type has, and the block type of each: a section holds 105 entities.
+#: Entity type, block type and number of children of each level. A section has 105 entities.
 SHAPE = (("section", "chapter", 4), ("subsection", "sequential", 5), ("unit", "vertical", 4))
 LEAVES = ("html", "problem", "video", "problem")
 
@@ -28,10 +28,10 @@ def plain_course(size: int, seed: int = 1) -> Plain:
 
 
 def changed_course(course: Plain, percent: float, seed: int = 2) -> Plain:
-    """Return a copy in which about so many of a hundred entities have changed.
+    """Return a copy in which about ``percent`` percent of the entities have changed.
 
-    Of ten changes six are updates, and one each is a new component, a deleted one, a new order and a new parent.
-    Nothing is shared with the original: both sides of a sync are read at different times.
+    Of ten changes six are updates; the others are a new component, a deleted one, a new order and a new parent. The
+    copy shares no objects with the original, because both sides of a sync are read at different times.
     """
     course = json.loads(json.dumps(course))
     chance = random.Random(seed)
@@ -43,14 +43,24 @@ def changed_course(course: Plain, percent: float, seed: int = 2) -> Plain:
     return _in_document_order(course)
 
 
-def structure_of(course: Plain, version: str = "1") -> Structure:
+def numbered_course(course: Plain, number: int) -> tuple[Plain, str, str]:
+    """Return a copy with keys of its own, so that several courses can be of the same shape.
+
+    With it the version and the course key, as :func:`structure_of` takes them.
+    """
+    name = f"BenchX+B{number}+2026"
+    copy = json.loads(json.dumps(course).replace("BenchX+B101+2026", name))
+    return copy, "1", f"course-v1:{name}"
+
+
+def structure_of(course: Plain, version: str = "1", course_id: str = COURSE_ID) -> Structure:
     """Return a plain course as the structure that a source would read."""
     entities = {
         key: Entity(key, row["entity_type"], row["block_type"], row["parent_id"], row["fields"])
         for key, row in course["entities"].items()
     }
     children = {parent: tuple(kids) for parent, kids in course["children"].items()}
-    return Structure(COURSE_ID, version, entities, children)
+    return Structure(course_id, version, entities, children)
 
 
 class _Maker:
@@ -86,12 +96,12 @@ class _Maker:
 
 
 def new_id(block_type: str, chance: random.Random) -> str:
-    """Return a usage key as Studio makes them."""
+    """Return a new usage key like those that Studio makes."""
     return f"block-v1:BenchX+B101+2026+type@{block_type}+block@{chance.getrandbits(128):032x}"
 
 
 def new_row(entity_id: str, entity_type: str, block_type: str, parent_id: str | None, chance: random.Random) -> Plain:
-    """Return an entity with the fields that one of its type usually has."""
+    """Return an entity with the fields that an entity of its type usually has."""
     number = chance.randrange(10**6)
     fields: dict[str, Any] = {"display_name": f"{block_type.capitalize()} number {number}"}
     if entity_type in ("course", "section", "subsection"):

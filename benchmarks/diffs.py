@@ -1,4 +1,4 @@
-"""``diffs.py SIZE PERCENT WHAT``: one diff. WHAT is ``keyed`` or ``diffsync``, whom to compare with, or ``memory``."""
+"""``diffs.py SIZE PERCENT WHAT``: measures one diff. WHAT is ``keyed`` or ``diffsync`` (competitors), or ``memory``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from course_sync_plugin.diff.engine import diff
 
 
 def keyed(old, new) -> dict[str, list[float]]:
-    """Race the engine against the keyed reference, after a look that both find the same."""
+    """Measure the engine and the keyed reference, after a check that both find the same operations."""
     left, right = structure_of(old), structure_of(new)
     ours = [{**operation.as_dict(), "id": ""} for operation in diff(left, right)]
     assert ours == [{**operation, "id": ""} for operation in keyed_diff(old, new)], "the reference finds something else"
@@ -23,7 +23,7 @@ def keyed(old, new) -> dict[str, list[float]]:
 
 
 def diffsync(old, new) -> dict[str, list[float]]:
-    """Race the engine, with and without loading, against diffsync, which cannot do without."""
+    """Measure the engine, with and without loading, and diffsync, which always needs loading."""
     from diffsync_reference import load_and_diff
 
     left, right = structure_of(old), structure_of(new)
@@ -38,10 +38,10 @@ def diffsync(old, new) -> dict[str, list[float]]:
 
 
 def memory(old, new) -> dict[str, float]:
-    """Measure what a diff needs at most above its inputs, its result among it; in megabytes."""
+    """Measure the peak memory of a diff beyond its inputs, with its result, in megabytes."""
     left, right = structure_of(old), structure_of(new)
     few = plain_course(200)
-    diff(structure_of(few), structure_of(changed_course(few, 20)))  # what is made once per process
+    diff(structure_of(few), structure_of(changed_course(few, 20)))  # warm up: some objects are made once per process
     tracemalloc.start()
     diff(left, right)
     return {"megabytes": tracemalloc.get_traced_memory()[1] / 1e6}

@@ -1,7 +1,7 @@
-"""The same comparison with diffsync, the general-purpose peer, in the form that is cheapest for it.
+"""Makes the same comparison with diffsync, a general-purpose library, in the form in which it is fastest.
 
-One flat model and no order of siblings: nested models cost it more, and with the index as an attribute it would report
-every younger sibling of a new one.
+It uses one flat model and ignores the order of siblings. Nested models would be slower. With the index as an attribute,
+diffsync would report every sibling after a new one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 
 
 class EntityModel(diffsync.DiffSyncModel):
-    """An entity, found by its id."""
+    """An entity. Its id identifies it."""
 
     _modelname = "entity"
     _identifiers = ("entity_id",)
@@ -36,7 +36,7 @@ class CourseAdapter(diffsync.Adapter):
     top_level = ("entity",)
 
     def load(self, course: dict[str, Any]) -> CourseAdapter:
-        """Take in a plain course (see ``courses.py``)."""
+        """Load a plain course (see ``courses.py``)."""
         for row in course["entities"].values():
             self.add(EntityModel(**row))
         return self

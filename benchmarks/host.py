@@ -1,4 +1,4 @@
-"""The sandbox as a host to measure in: a database of its own, and a source that holds one course in memory."""
+"""Runs the sandbox as a host for measurements, with a database of its own and a source with one course in memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from course_sync_plugin.data import Structure
 SECRET = "whsec_" + "A" * 43 + "="
 
 MARIADB = {"host": "127.0.0.1", "port": 3306, "user": "root"}
+POSTGRESQL = {"host": "127.0.0.1", "port": 5432, "user": "postgres"}
 
 
 def start() -> None:
@@ -30,14 +31,14 @@ def start() -> None:
 
 @contextmanager
 def sqlite() -> Iterator[dict[str, str]]:
-    """Yield the environment of a host on an SQLite database that nobody else uses."""
+    """Yield the environment of a host on an SQLite database of its own."""
     with tempfile.TemporaryDirectory(prefix="course-sync-benchmark-") as folder:
         yield {"SANDBOX_VAR": folder, "DATABASE_URL": f"sqlite:///{folder}/benchmark.sqlite3", "CELERY_BROKER_URL": ""}
 
 
 @contextmanager
 def mariadb() -> Iterator[dict[str, str]]:
-    """Yield the environment of a host on a MariaDB database that nobody else uses."""
+    """Yield the environment of a host on a MariaDB database of its own."""
     import MySQLdb
 
     name = f"course_sync_benchmark_{uuid.uuid4().hex[:12]}"
@@ -51,8 +52,22 @@ def mariadb() -> Iterator[dict[str, str]]:
             connection.close()
 
 
+@contextmanager
+def postgresql() -> Iterator[dict[str, str]]:
+    """Yield the environment of a host on a PostgreSQL database of its own."""
+    import psycopg
+
+    name = f"course_sync_benchmark_{uuid.uuid4().hex[:12]}"
+    with sqlite() as environment, psycopg.connect(**POSTGRESQL, dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield {**environment, "DATABASE_URL": "postgres://{user}@{host}:{port}/".format(**POSTGRESQL) + name}
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def has_mariadb() -> bool:
-    """Tell whether there is a MariaDB on this machine, and a driver for it."""
+    """Tell whether a MariaDB runs on this machine and its driver is installed."""
     try:
         import MySQLdb
     except ImportError:
@@ -64,9 +79,22 @@ def has_mariadb() -> bool:
     return True
 
 
+def has_postgresql() -> bool:
+    """Tell whether a PostgreSQL runs on this machine and its driver is installed."""
+    try:
+        import psycopg
+    except ImportError:
+        return False
+    try:
+        psycopg.connect(**POSTGRESQL, dbname="postgres").close()
+    except psycopg.Error:
+        return False
+    return True
+
+
 @attrs.define
 class OneCourse:
-    """A source that holds one course, which a measurement exchanges."""
+    """A source that holds one course. A measurement replaces it."""
 
     structure: Structure
 
@@ -84,7 +112,7 @@ class OneCourse:
 
 
 def record(structure: Structure) -> Any:
-    """Sync a course that was published just now; return the result."""
+    """Sync a structure as if it had just been published; return the result."""
     from course_sync_plugin import api
 
     return api.sync_course(structure.course_id, OneCourse(structure))
@@ -92,7 +120,7 @@ def record(structure: Structure) -> Any:
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """Yield a list that holds, at the end, the statements that were executed."""
+    """Yield a list. When the context ends, it holds the statements that were executed."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -103,6 +131,6 @@ def counted() -> Iterator[list[str]]:
 
 
 def queries(statements: list[str]) -> list[str]:
-    """Return the statements that are queries, and not the bounds of a transaction."""
+    """Return the statements without those that begin or end a transaction or a savepoint."""
     bounds = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
     return [statement for statement in statements if not statement.upper().startswith(bounds)]

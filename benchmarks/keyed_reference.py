@@ -1,6 +1,6 @@
-"""The least that a keyed comparison can be: dictionaries in, the operations of the contract as dictionaries out.
+"""The smallest possible keyed comparison: dictionaries in, the operations of the contract as dictionaries out.
 
-No types, no handlers, no chain. What the engine costs above this is what its design costs.
+It has no types, no handlers and no chain. The time that the engine needs beyond this is the cost of its design.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _indexes(kids: Mapping[str, Sequence[str]], parents: set[str | None]) -> dic
 
 
 def _moved(before: Mapping[str, Any], old: Sequence[str], new: Sequence[str]) -> set[str]:
-    """Those from elsewhere, and the siblings that are not in one longest increasing run."""
+    """Return the blocks that come from another parent, and the siblings outside the longest increasing run."""
     old_at = {key: at for at, key in enumerate(old)}
     common = [key for key in new if key in old_at]
     tails: list[int] = []

@@ -1,6 +1,6 @@
-"""How measurements are made: fresh processes, interleaved rounds, medians, and ratios instead of seconds.
+"""Runs measurements: in fresh processes, in interleaved rounds, with medians, and as ratios instead of seconds.
 
-A measuring script prints one JSON value. ``run.py`` starts it several times and judges what came out.
+A measuring script prints one JSON value. ``run.py`` starts it several times and compares the results with the budgets.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ HERE = Path(__file__).resolve().parent
 
 @attrs.frozen
 class Figure:
-    """One measured figure. ``least`` and ``most`` are its budget; neither: it is shown and judged by nobody.
+    """One measured figure. ``least`` and ``most`` are its budget. A figure without a budget is only shown.
 
-    ``unit`` follows the value where it is printed.
+    ``unit`` is printed after the value.
     """
 
     what: str
@@ -59,15 +59,20 @@ class Figure:
 
 
 def in_fresh_process(script: str, *arguments: Any, **environment: str) -> Any:
-    """Run a measuring script of this folder and return what it prints. Raises CalledProcessError."""
+    """Run a measuring script of this folder and return the JSON that it prints. Raises CalledProcessError."""
+    return json.loads(run_in_fresh_process(script, *arguments, **environment))
+
+
+def run_in_fresh_process(script: str, *arguments: Any, **environment: str) -> str:
+    """Run a script of this folder and return what it prints. Raises CalledProcessError."""
     command, environment = _command(script, arguments, environment)
-    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
 def taking_turns(rounds: int, script: str, *arguments: Any, environments: Mapping[str, Mapping[str, str]]) -> list[Any]:
-    """Run a script in several environments at once, each of which measures in turn, and only then.
+    """Run a script in several environments at the same time. The processes measure in turn, one at a time.
 
-    Returns for each round what each of them printed, by the name of its environment.
+    Return for each round a dictionary of the printed values, by the name of the environment.
     """
     with ExitStack() as stack:
         running = {}
@@ -92,9 +97,9 @@ def _command(script: str, arguments: Any, environment: Mapping[str, str]) -> tup
 
 
 def interleaved(rounds: int, competitors: Mapping[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """Return the seconds of each competitor in each round; in every other round the order is turned round.
+    """Return the seconds of each competitor in each round. In every other round the order is reversed.
 
-    The garbage collector is off meanwhile, as in ``timeit``: when it strikes is chance.
+    The garbage collector is off meanwhile, as in ``timeit``: it would run at random times.
     """
     gc.collect()
     gc.disable()
@@ -108,9 +113,9 @@ def interleaved(rounds: int, competitors: Mapping[str, Callable[[], Any]]) -> di
 
 
 def ratio(measured: list[Mapping[str, list[float]]], over: str, under: str) -> float:
-    """Return the median over all rounds of all processes of ``over`` in terms of ``under``.
+    """Return the median, over all rounds of all processes, of the ratio of ``over`` to ``under``.
 
-    Ratios are taken round by round: what slowed one competitor down, slowed the other one down as well.
+    Each ratio is of one round: a load on the machine slows both competitors of a round down.
     """
     return median(
         above / below for process in measured for above, below in zip(process[over], process[under], strict=True)

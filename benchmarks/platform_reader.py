@@ -1,11 +1,11 @@
-"""The reader inside a real edx-platform, against ``get_items`` with lazy content.
+"""Measures our reader inside a real edx-platform, against ``get_items`` with lazy content.
 
-Run in a checkout of the platform::
+Run it in a checkout of the platform::
 
     cd edx-platform && python <plugin>/benchmarks/platform_reader.py [EXPORT.tar.gz …]
 
-Measures a course of 5 000 blocks and the exports that are named, imported by the platform, with MongoDB in memory
-(docs/platform-tests.rst says what must be installed). Exit status 1 where a budget is missed.
+It measures a course of 5 000 blocks and the named exports. The platform imports them, with MongoDB in memory
+(docs/how-tos/run_the_platform_tests.rst says what must be installed). The exit status is 1 if a budget is missed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ sys.path += [str(HERE.parent), str(HERE.parent / "tests" / "platform")]
 
 ROUNDS = 7
 
-#: Sections, subsections in each, units in each of these, components in each of these: 5 011 blocks with the course.
+#: Sections, subsections in each section, units in each subsection, components in each unit: 5 011 blocks in all.
 SHAPE = (10, 10, 7, 6)
 
 
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def _start() -> None:
-    """Start the host on an empty database in memory, its tables made without its thousand migrations."""
+    """Start the host on an empty database in memory. Its tables are made without its thousand migrations."""
     import host_start
 
     host_start.start()
@@ -85,7 +85,7 @@ def _fill(studio: Any) -> None:
 
 
 def _measured(name: str, key: Any) -> Iterator[Figure]:
-    from course_sync_plugin.structure.modulestore import ModulestoreSource
+    from course_sync_plugin.structure.modulestore.source import ModulestoreSource
 
     def read() -> Any:
         return ModulestoreSource().read(str(key))
@@ -114,7 +114,7 @@ def _shown(figure: Figure) -> Figure:
 
 
 def _afresh(way: Callable[[], Any]) -> Callable[[], Any]:
-    """A request or a task begins with an empty cache."""
+    """Return the function with an empty request cache before each call, as in a request or a task."""
     from edx_django_utils.cache import RequestCache
 
     def run() -> None:
@@ -135,7 +135,7 @@ def _queries(way: Callable[[], Any]) -> tuple[int, int]:
 
 
 def _lazily(key: Any) -> None:
-    """What a plugin writes that knows the public API: every block, and the same fields of it that we read."""
+    """Read every block with the public API, as a plugin usually does, and the same fields of it that we read."""
     from host_courses import published
 
     with published(key) as store:
@@ -144,7 +144,7 @@ def _lazily(key: Any) -> None:
 
 
 def _eagerly(key: Any) -> None:
-    """The tree from the root, all content fetched at once."""
+    """Read the tree from its root, with all content fetched at once."""
     from host_courses import published
 
     with published(key) as store:

@@ -1,6 +1,6 @@
-"""``refusals.py SIZE``: the deletion of SIZE components, every update of which the receiver has refused.
+"""``refusals.py SIZE``: measures the deletion of SIZE components, after the receiver has refused an update of each.
 
-It closes a problem with each deletion. Prints the seconds of the turn that delivers the deletions, per deletion.
+Each deletion closes a problem. It prints the seconds per deletion of the delivery that sends the deletions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from courses import plain_course, structure_of
 
 
 class Refuser:
-    """A target that refuses updates and takes the rest."""
+    """A target that refuses updates and accepts all other operations."""
+
+    in_transaction = False
+    needs_link = False
 
     def send(self, message: Any) -> Any:
         """Answer a message."""
@@ -30,7 +33,7 @@ class Refuser:
 
 @contextmanager
 def opened_refuser(row: Any) -> Any:
-    """Yield the target, whatever the row says."""
+    """Yield the target. The row of the target is ignored."""
     yield Refuser()
 
 
@@ -54,7 +57,7 @@ def measure(size: int) -> float:
 
 
 def _set_components(course: dict[str, Any], root: str, title: str | None) -> None:
-    """Give every component below the course this title; None: delete them all."""
+    """Give every component below the course this title. With None, delete them all."""
     course["entities"] = {root: course["entities"][root]}
     if title is None:
         course["children"] = {}
@@ -80,7 +83,7 @@ def _deliver() -> float:
 def main() -> None:
     """Print the result as JSON."""
     host.start()
-    with mock.patch("course_sync_plugin.lanes.deliver.opened_target", opened_refuser):
+    with mock.patch("course_sync_plugin.lanes.deliver.open_target", opened_refuser):
         print(json.dumps(measure(int(sys.argv[1]))))
 
 

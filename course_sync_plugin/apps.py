@@ -1,4 +1,8 @@
-"""What the host loads. Imported while its settings load: nothing here may touch settings or models."""
+"""The Django app that the host (Studio or the LMS) loads.
+
+The host imports this module while it loads its settings, so the module must not use settings or models when it is
+imported.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,14 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 _SETTINGS = {name: {"relative_path": f"settings.{name}"} for name in ("common", "production", "devstack", "test")}
-_URLS = {"namespace": "course_sync", "regex": r"^api/course_sync/", "relative_path": "urls"}
+_URLS = {"namespace": "course_sync", "regex": r"^", "relative_path": "urls"}
 
 
 class CourseSyncConfig(AppConfig):
     """The Django app plugin (edx-django-utils ``plugin_app``).
 
-    Signals are connected in :meth:`ready` and not in ``signals_config``: a signal that a release lacks would stop
-    the host from starting.
+    :meth:`ready` connects the signals. ``signals_config`` would not do: if a release of edx-platform does not have
+    one of the signals, the host would not start.
     """
 
     name = "course_sync_plugin"
@@ -28,6 +32,7 @@ class CourseSyncConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the host's signals and register the system checks."""
-        from course_sync_plugin import checks, receivers
+        from course_sync_plugin import checks
+        from course_sync_plugin.signals import handlers
 
-        receivers.connect()
+        handlers.connect()

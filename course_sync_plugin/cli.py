@@ -1,4 +1,4 @@
-"""The console script ``course-sync``: what it can do without a Django host."""
+"""The console script ``course-sync``: it compares two exports of a course and needs no Django host."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import sys
 from collections.abc import Sequence
 
 from course_sync_plugin import __version__
-from course_sync_plugin.cleaning import as_json, cleaned
 from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.diff.table import as_table
 from course_sync_plugin.exceptions import CourseSyncError
-from course_sync_plugin.structure.archive import open_export
-from course_sync_plugin.structure.olx import own_course_id, read_files, read_olx
+from course_sync_plugin.sanitize.text import as_json, cleaned
+from course_sync_plugin.structure.olx.archive import open_export
+from course_sync_plugin.structure.olx.reader import own_course_id, read_files, read_olx
 from course_sync_plugin.structure.retain import retain_unreadable
 
 _EXAMPLE = """example:
   course-sync diff course.2024.tar.gz course.2025.tar.gz
   course-sync diff --format json old/ new/ > operations.json
 
-exit status: 0 done, whether something changed or not; 1 it could not be done; 2 wrong usage."""
+exit status: 0 the exports were compared, whether they differ or not; 1 they could not be compared; 2 wrong usage."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,20 +37,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        "course-sync", description="Tells what really changed in a course.", epilog=_EXAMPLE, formatter_class=style
+        "course-sync", description="Shows what changed in a course.", epilog=_EXAMPLE, formatter_class=style
     )
     parser.add_argument("--version", action="version", version=f"course-sync {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command = commands.add_parser(
         "diff",
         help="show the operations that turn one export of a course into another",
-        description="Show the operations that turn OLD into NEW, two revisions of one course run (that of NEW).",
+        description="Show the operations that turn OLD into NEW. Both count as revisions of the course run of NEW.",
         epilog=_EXAMPLE,
         formatter_class=style,
     )
     command.add_argument("old", metavar="OLD", help="OLX export: a .tar.gz from Studio, or a folder")
     command.add_argument("new", metavar="NEW", help="the later export")
-    command.add_argument("--format", choices=("text", "json"), default="text", help="default: text, a table")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="text (the default) prints a table")
     return parser
 
 
@@ -76,7 +76,7 @@ def _written(operations: Sequence[Operation], old: Structure, new: Structure, fo
 
 
 def _note(text: str) -> None:
-    """Paths, names and titles in it are of others."""
+    """Write a message to standard error. It is cleaned: other people wrote the paths, names and titles in it."""
     print(cleaned(text), file=sys.stderr)
 
 

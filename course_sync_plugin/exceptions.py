@@ -1,14 +1,16 @@
-"""One base error. Who must act decides the class; each has a message for people and context for logs.
+"""The errors of this package. The class of an error says who must act.
 
-``context`` may hold target, course, entity, operation, attempt and status. Never a secret, never a payload.
-Messages are clean (:mod:`course_sync_plugin.cleaning`): they repeat what others wrote, and are printed and stored.
+Each error has a message for people and a context for logs. ``context`` may hold target, course, entity, operation,
+attempt and status, but never a secret or a payload. Messages are cleaned (:mod:`course_sync_plugin.sanitize.text`),
+because they repeat text of other systems and are printed and stored.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from course_sync_plugin.cleaning import cleaned
+from course_sync_plugin.data import Exchange
+from course_sync_plugin.sanitize.text import cleaned
 
 
 class CourseSyncError(Exception):
@@ -17,6 +19,8 @@ class CourseSyncError(Exception):
     def __init__(self, message: str = "", **context: Any):
         super().__init__(cleaned(message or self.__doc__ or ""))
         self.context = context
+        #: What is stored of the other system's answer, if there was one. It decides nothing.
+        self.exchange: Exchange | None = None
 
     @property
     def message(self) -> str:
@@ -25,15 +29,26 @@ class CourseSyncError(Exception):
 
 
 class TransientError(CourseSyncError):
-    """No answer this time; nobody has to act, it is tried again."""
+    """There was no answer this time. No action is needed: it is tried again."""
 
 
 class RateLimited(TransientError):
-    """The other side asked us to wait; no attempt is burnt."""
+    """The other system asked us to wait. This does not count as an attempt."""
 
     def __init__(self, message: str = "", *, retry_after: float, **context: Any):
         super().__init__(message, **context)
-        #: Seconds to wait, as told.
+        #: Seconds to wait, as the other system said.
+        self.retry_after = retry_after
+
+
+class Interrupted(TransientError):
+    """We stop by ourselves: the process is ending, or we wait for something. It is no failure of the other system.
+
+    What is left is sent in a later turn, after ``retry_after`` seconds. No attempt is used up.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: float = 0, **context: Any):
+        super().__init__(message, **context)
         self.retry_after = retry_after
 
 
@@ -42,11 +57,11 @@ class ConfigurationError(CourseSyncError):
 
 
 class PermanentError(CourseSyncError):
-    """Someone must look at this entity: it was refused for good."""
+    """The operator must look at this entity: it was refused permanently."""
 
 
 class TargetGone(CourseSyncError):
-    """The receiver says that it is gone for good (HTTP 410): the target is disabled."""
+    """The receiver says that it is gone permanently (HTTP 410): the target is disabled."""
 
 
 class SourceError(CourseSyncError):
@@ -54,7 +69,7 @@ class SourceError(CourseSyncError):
 
 
 class CourseNotFound(SourceError):
-    """There is no such published course in the source."""
+    """The source has no such published course."""
 
 
 class InvalidCourse(SourceError):
@@ -62,4 +77,9 @@ class InvalidCourse(SourceError):
 
 
 class UnknownName(ConfigurationError):
-    """A name is not registered; the message says what was probably meant."""
+    """A name is not known; the message suggests a similar name, or lists the known ones."""
+
+
+def class_name(error: CourseSyncError) -> str:
+    """Return the name of the error's class. For a class of another package it is the nearest class of this module."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == __name__)

@@ -1,4 +1,4 @@
-"""The loggers of this package: what they write is clean, whatever handlers and formatters the host has."""
+"""The loggers of this package. They clean each record before the handlers and formatters of the host see it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import logging
 import traceback
 from typing import Any
 
-from course_sync_plugin.cleaning import cleaned
+from course_sync_plugin.sanitize.text import cleaned
 
 
 def get_logger(name: str) -> logging.Logger:
-    """Return the logger of a module. Its arguments and tracebacks are cleaned before any handler sees them.
+    """Return the logger of a module. A filter cleans the arguments and tracebacks of its records.
 
-    A filter on the package's logger would not do: loggers below it do not ask it.
+    Each module's logger needs the filter: Python does not apply the filters of a parent logger to the records of its
+    children.
     """
     logger = logging.getLogger(name)
     logger.addFilter(_clean)
@@ -30,11 +31,14 @@ def _clean(record: logging.LogRecord) -> bool:
 
 
 def _argument(value: Any) -> Any:
-    """Numbers keep their type for ``%d`` and ``%.2f``; collections are written with escapes, as by ``repr``."""
+    """Return an argument, cleaned if it is text.
+
+    Numbers keep their type for ``%d`` and ``%.2f``. Collections stay as they are: Python writes them with escapes.
+    """
     plain = value is None or isinstance(value, (int, float, dict, list, tuple))
     return value if plain else cleaned(str(value))
 
 
 def _indented(text: str) -> str:
-    """A traceback, each line of which is indented: what an exception says cannot look like a line of the log."""
+    """Return a traceback with every line indented, so that the text of an exception cannot look like a log record."""
     return "\n".join(f"  {cleaned(line)}" for line in text.rstrip("\n").split("\n"))

@@ -1,6 +1,6 @@
-"""Names that are looked up in entry points, lazily, with a friendly error for a typing mistake.
+"""Looks up names in entry points, lazily. For an unknown name the error suggests a similar one.
 
-Adding a target or an entity type is one new module and one entry point in its package; nothing existing is edited.
+A new target or entity type needs one new module and one entry point in its package; no existing code changes.
 Pattern: ``kombu/transport/__init__.py``.
 """
 
@@ -11,12 +11,12 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import UnknownName
+from course_sync_plugin.sanitize.text import short_repr
 
 
 class Registry:
-    """The objects registered under one entry point group, imported when first asked for."""
+    """The objects registered under one entry point group. Each is imported when it is first asked for."""
 
     def __init__(self, group: str):
         self.group = group
@@ -33,7 +33,7 @@ class Registry:
     def get(self, name: str) -> Any:
         """Return the object registered as ``name``.
 
-        Raises UnknownName with the nearest names, or every name where none is near.
+        Raises UnknownName, which suggests the most similar name or, if no name is similar, lists all names.
         """
         if name not in self._loaded:
             self._loaded[name] = self._point(name).load()
@@ -48,5 +48,5 @@ class Registry:
         if point is None:
             near = get_close_matches(name, self.names(), n=1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(self.names()) or 'none'}."
-            raise UnknownName(f"Nothing named {shown(name)} is registered in {self.group}. {hint}")
+            raise UnknownName(f"Nothing named {short_repr(name)} is registered in {self.group}. {hint}")
         return point

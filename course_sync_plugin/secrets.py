@@ -1,4 +1,7 @@
-"""Webhook secrets are stored encrypted; the keys are a setting, so a stolen database alone signs nothing."""
+"""Encrypts and decrypts the webhook secrets in the database.
+
+The keys are a setting, so a thief who has only the database cannot sign messages.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from course_sync_plugin.exceptions import ConfigurationError
 
 
 def encrypt(secret: str) -> str:
-    """Return a secret encrypted with the first key. Raises ConfigurationError where no usable key is set."""
+    """Return a secret encrypted with the first key. Raises ConfigurationError if no usable key is set."""
     return _fernet().encrypt(secret.encode()).decode()
 
 
 def decrypt(stored: str) -> str:
-    """Return a stored secret. Raises ConfigurationError where none of the keys fits."""
+    """Return a stored secret, decrypted. Raises ConfigurationError if no key in the settings decrypts it."""
     try:
         return _fernet().decrypt(stored.encode()).decode()
     except InvalidToken as error:
@@ -41,5 +44,5 @@ def _fernet() -> MultiFernet:
         return MultiFernet([Fernet(key) for key in keys])
     except (ValueError, TypeError) as error:
         raise ConfigurationError(
-            _("COURSE_SYNC_SECRET_KEYS holds something that is no Fernet key (44 characters of url-safe base64).")
+            _("COURSE_SYNC_SECRET_KEYS holds a value that is not a Fernet key (44 characters of url-safe base64).")
         ) from error

@@ -1,4 +1,4 @@
-"""Annotated switches (OEP-17)."""
+"""Feature toggles, annotated as OEP-17 wants it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from course_sync_plugin.keys import org_of
 # .. toggle_name: course_sync.stopped
 # .. toggle_implementation: WaffleSwitch
 # .. toggle_default: False
-# .. toggle_description: Stops every sync and every delivery of this site at once. Publishes are still noted; markers
-#     and versions wait, and when it is switched off again everything catches up.
+# .. toggle_description: Stops every sync and every delivery of this site at once. Publishes are still noted. When it
+#     is switched off again, all that waited is synced and delivered.
 # .. toggle_use_cases: circuit_breaker
 # .. toggle_creation_date: 2026-11-20
 STOPPED = WaffleSwitch("course_sync.stopped", __name__)
@@ -25,13 +25,14 @@ STOPPED = WaffleSwitch("course_sync.stopped", __name__)
 # .. toggle_name: course_sync.excluded
 # .. toggle_implementation: CourseWaffleFlag
 # .. toggle_default: False
-# .. toggle_description: Leaves a course (or all of an organisation) out of syncs and deliveries. What there is to do
-#     waits; switched off again, everything catches up. Works inside the host alone, which has per-course flags.
+# .. toggle_description: Leaves a course (or all of an organisation) out of syncs and deliveries. Its publishes and
+#     operations wait. When it is switched off again, they are synced and delivered. Works only inside edx-platform,
+#     which has per-course flags.
 # .. toggle_use_cases: opt_out
 # .. toggle_creation_date: 2026-11-20
 EXCLUDED = "course_sync.excluded"
 
-#: Seconds after which what is excluded is looked at again: asking for the flag takes the host some queries.
+#: Seconds until an excluded course is checked again: reading the flag costs the host some queries.
 EXCLUDED_WAIT = 60
 
 
@@ -45,26 +46,27 @@ def _excluded_flag() -> Any | None:
 
 
 def is_stopped() -> bool:
-    """Tell whether the operator has stopped everything: asked first by all that syncs, delivers or sweeps.
+    """Tell whether the operator has stopped everything. Every sync, delivery and sweep asks this first.
 
-    Switches and flags are remembered for a request. A process that has none would know them for ever as it saw them
-    first, so they are asked for anew here.
+    Waffle caches switches and flags for the length of a request. A process without requests would keep the first
+    values forever, so this function empties that cache.
     """
     RequestCache.clear_all_namespaces()
-    return STOPPED.is_enabled()
+    return bool(STOPPED.is_enabled())
 
 
 def is_excluded(course_key: str) -> bool:
-    """Tell whether a course is left out."""
+    """Tell whether a course is excluded from syncs and deliveries."""
     flag = _excluded_flag()
     return flag is not None and flag.is_enabled(CourseKey.from_string(course_key))
 
 
 def excluded_among(course_keys: Iterable[str]) -> set[str]:
-    """Return which of some courses are left out. The number of queries grows with the overrides, not with the courses.
+    """Return those of the courses that are excluded. The number of queries grows with the overrides, not the courses.
 
-    The flag asks the database for each course. All courses without an override of their own or of their organisation
-    have the same answer, and so have those of one organisation with one.
+    The flag would query the database for each course. But it has one value for all courses without an override, and
+    one for all courses of an organisation that has an override. So this asks once for each of these groups, and once
+    for each course that has an override of its own.
     """
     flag = _excluded_flag()
     if flag is None:
@@ -79,7 +81,10 @@ def excluded_among(course_keys: Iterable[str]) -> set[str]:
 
 
 def _overridden() -> tuple[set[str], set[str]]:
-    """The courses and the organisations for which the host has an override, in lower case: MySQL knows no other."""
+    """Return the courses and the organisations for which the host has an override, in lower case.
+
+    MySQL compares these names without regard to case.
+    """
     from openedx.core.djangoapps.waffle_utils.models import WaffleFlagCourseOverrideModel, WaffleFlagOrgOverrideModel
 
     courses = WaffleFlagCourseOverrideModel.objects.filter(waffle_flag=EXCLUDED).values_list("course_id", flat=True)

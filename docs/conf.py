@@ -1,9 +1,22 @@
-"""Sphinx builds the documentation with this; `make docs`."""
+"""Configures Sphinx, which builds the documentation (`make docs`)."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
+import django
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+# Some documented modules import models.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sandbox.settings")
+django.setup()
+
+# autodoc imports modules of models, which need the settings of a site
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sandbox.settings")
+django.setup()
 
 project = "course-sync-plugin"
 author = copyright = "the authors of course-sync-plugin"

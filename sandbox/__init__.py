@@ -1,4 +1,4 @@
-"""The sandbox host. Whoever imports it, its settings included, has its Celery app."""
+"""The sandbox: a small Django host for development and the demo. Each import of its modules loads its Celery app."""
 
 from sandbox.celery import app as celery_app
 

@@ -1,6 +1,7 @@
-"""The sandbox's Celery: ``CELERY_BROKER_URL=redis://127.0.0.1:6379/0 celery -A sandbox worker``.
+"""The sandbox's Celery app: ``CELERY_BROKER_URL=redis://127.0.0.1:6379/0 celery -A sandbox worker``.
 
-It is made without a broker too: tasks would else go to Celery's default app, and that to a RabbitMQ on this machine.
+The app exists without a broker too. Otherwise tasks would use Celery's default app, which looks for a RabbitMQ on the
+local machine.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""``make demo``: the main job on one machine, without services.
+"""Runs the demo of ``make demo``: the whole way of a change on one machine, without services.
 
-Publishes a course and then its edited revision, shows what was recorded, delivers it to a receiver over HTTP, and
-compares the receiver's replica with the course.
+It publishes a course and then an edited revision, shows the recorded operations, delivers them to a receiver over HTTP,
+and compares the receiver's replica with the course.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from course_sync_plugin.cleaning import cleaned
+from course_sync_plugin.sanitize.text import cleaned
 
 SAMPLE = Path(__file__).parent / "sample"
 TARGET = "demo-receiver"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; return 0 where the receiver ends in step with the course, else 1."""
+    """Run the demo. Return 0 if the receiver's replica equals the course at the end, else 1."""
     options = _options(arguments)
-    sys.stdout.reconfigure(errors="replace")  # titles on a terminal that knows no Unicode
+    sys.stdout.reconfigure(errors="replace")  # for titles on a terminal without Unicode
     with tempfile.TemporaryDirectory(prefix="course-sync-demo-") as folder:
-        _set_up(folder)
+        set_up(folder)
         from course_sync_plugin.exceptions import CourseSyncError
         from course_sync_plugin.testing.receiver import Receiver
 
@@ -36,16 +36,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class Demo:
-    """The course's way from a publish to the receiver."""
+    """Takes a course from a publish to the receiver."""
 
     def __init__(self, receiver):
         self.receiver = receiver
 
     def run(self, old: str, new: str) -> bool:
-        """Publish both revisions and deliver each; tell whether the receiver is in step at the end."""
+        """Publish both revisions and deliver each. Tell whether the receiver's replica equals the course at the end."""
         from course_sync_plugin import api
         from course_sync_plugin.diff.table import as_table
-        from course_sync_plugin.structure.olx import read_olx
+        from course_sync_plugin.structure.olx.reader import read_olx
         from course_sync_plugin.structure.retain import retain_unreadable
 
         _say(f"A receiver listens at {self.receiver.url} and is added as a target.")
@@ -58,14 +58,14 @@ class Demo:
 
         after, result = self._publish(new, course_key)
         if result.incomplete:
-            _say("Some of it could not be read; what was known there stays, here and at the receiver.")
+            _say("A part could not be read. The entities known there stay, here and at the receiver.")
             after = retain_unreadable(before, after)
         print(f"\n{as_table(result.operations, before, after)}\n")
         self._deliver()
         return self._compare(after)
 
     def _publish(self, path: str, course_key: str):
-        """Publish a revision and sync it; return the structure that is published and the result."""
+        """Publish a revision and sync it; return the published structure and the result."""
         from course_sync_plugin import api
         from sandbox.published.publishing import publish
         from sandbox.published.source import PublishedSource
@@ -75,7 +75,7 @@ class Demo:
         result = api.sync_course(course_key)
         if result.outcome is api.Outcome.HELD:
             deletes = sum(operation.operation == "delete" for operation in result.operations)
-            print(f"It would delete {deletes} entities and is held; the demo's operator approves it.")
+            print(f"The run would delete {deletes} entities, so it is held. The demo approves it as an operator would.")
             (approved,) = api.approve([plan.token for plan in api.held_plans(course_key)])
             result = approved.result
         for warning in result.warnings:
@@ -101,17 +101,20 @@ class Demo:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("old", nargs="?", help="a .tar.gz from Studio, or a folder (default: the sample course)")
+    parser.add_argument("old", nargs="?", help="an OLX export: .tar.gz or folder (default: the sample course)")
     parser.add_argument("new", nargs="?", help="its edited revision")
     options = parser.parse_args(arguments)
     if bool(options.old) != bool(options.new):
-        parser.error("name both exports, or none")
+        parser.error("name two exports, or none")
     options.old, options.new = options.old or str(SAMPLE / "old"), options.new or str(SAMPLE / "new")
     return options
 
 
-def _set_up(folder: str) -> None:
-    """Start the sandbox on a database of its own, which goes with the demo, whatever the shell's environment says."""
+def set_up(folder: str, **environment: str) -> None:
+    """Start the sandbox on a temporary database, with settings in ``environment``.
+
+    Variables of the shell that would change its settings are removed.
+    """
     for name in [name for name in os.environ if name.startswith("COURSE_SYNC_")]:
         del os.environ[name]
     for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
@@ -120,6 +123,7 @@ def _set_up(folder: str) -> None:
         DJANGO_SETTINGS_MODULE="sandbox.settings",
         SANDBOX_VAR=folder,
         COURSE_SYNC_ALLOWED_PRIVATE_HOSTS="127.0.0.1",
+        **environment,
     )
     import django
     from django.core.management import call_command

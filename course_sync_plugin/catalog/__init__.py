@@ -1,1 +1,1 @@
-"""Catalog data back into the platform's course overviews."""
+"""Reads catalog data and writes it into the platform's course overviews."""

@@ -1,4 +1,4 @@
-"""Where a course's about link points, and the filter step that leads the LMS about page there."""
+"""Finds a course's about link, and redirects the LMS about page to it with a filter step."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from openedx_filters.learning.filters import CourseAboutPageURLRequested, Course
 
 from course_sync_plugin.catalog import course_overviews, host
 from course_sync_plugin.catalog.configuration import cached_configuration
-from course_sync_plugin.catalog.values import valid_url
+from course_sync_plugin.catalog.records.values import valid_url
 
 
 def about_page_url(course_overview: Any) -> str:
     """Return the social sharing URL, else the marketing URL, else the LMS about page of a course.
 
     The first needs the platform's ``CUSTOM_COURSE_URLS`` and the second ``ENABLE_MKTG_SITE``, as in the platform's own
-    ``get_link_for_about_page``, unless the operator has the links ignore both. Never asks the catalog.
+    ``get_link_for_about_page``. The operator can make the links ignore both. The function sends no request to the
+    catalog.
     """
     ignores_switches = cached_configuration().about_page_ignores_switches
     social = getattr(course_overview, "social_sharing_url", None)
@@ -32,34 +33,35 @@ def about_page_url(course_overview: Any) -> str:
 
 
 def _lms_about_page(course_key: CourseKey) -> str:
-    """The platform lets filters change this one of the three; so do we."""
+    """Return the URL of the LMS about page. Like the platform, it lets filters change this URL, and only this one."""
     url = f"{host.site_value('LMS_ROOT_URL', '')}/courses/{course_key}/about"
-    filtered, _org = CourseAboutPageURLRequested.run_filter(url=url, org=course_key.org)
+    filtered, _org = CourseAboutPageURLRequested.run_filter(url=url, org=course_key.org or "")
     return str(filtered)
 
 
 class RedirectAboutPage(PipelineStep):
-    """A step for ``org.openedx.learning.course_about.render.started.v1``: leads the LMS about page to the about link.
+    """Redirects the LMS about page to the course's about link.
 
-    ``COURSE_SYNC_REDIRECT_ABOUT_PAGE`` puts it into the pipeline.
+    It is a step for the filter ``org.openedx.learning.course_about.render.started.v1``. The setting
+    ``COURSE_SYNC_REDIRECT_ABOUT_PAGE`` adds it to the pipeline.
     """
 
     def run_filter(self, context: dict[str, Any], template_name: str) -> dict[str, Any]:
-        """Raise RedirectToPage where the course's link leads elsewhere; else leave everything as it is."""
+        """Raise RedirectToPage if the course's about link is another page; else return the arguments unchanged."""
         key = getattr(context.get("course"), "id", None)
         overview = course_overviews.find(key) if key else None
         url = about_page_url(overview) if overview else ""
-        # Authors type sharing URLs, and nobody checks them.
+        # Authors type sharing URLs, and the platform does not check them.
         if valid_url(url) and not _is_about_page(url, key):
-            raise CourseAboutRenderStarted.RedirectToPage("The course has a page of its own.", redirect_to=url)
+            raise CourseAboutRenderStarted.RedirectToPage("The course has its own about page.", redirect_to=url)
         return {"context": context, "template_name": template_name}
 
 
 def _is_about_page(url: str, key: Any) -> bool:
     """Tell whether a URL is the LMS about page itself: a redirect to it would never end.
 
-    Marketing sites may have the same paths; where it is not known how the LMS was asked, each host counts as it. Ports
-    do not: browsers leave out the usual one.
+    A marketing site may have the same paths, so the function compares the host too. Without a current request the LMS's
+    host is not known, and every host counts as the LMS. Ports are not compared: browsers leave out the default port.
     """
     parts = urlsplit(url)
     if unquote(parts.path).rstrip("/") != f"/courses/{key}/about":

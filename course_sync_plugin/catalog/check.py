@@ -1,4 +1,4 @@
-"""Whether the catalog can be reached, and what it says."""
+"""Checks that the catalog can be reached and that we can sign in (``update_catalog_data --check``)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import time
 
 import attrs
 
-from course_sync_plugin.catalog.auth import catalog_access
-from course_sync_plugin.catalog.client import CatalogClient, Limits
+from course_sync_plugin.catalog.client.auth import catalog_access
+from course_sync_plugin.catalog.client.client import CatalogClient, Limits
+from course_sync_plugin.catalog.client.pages import first_place, pages
 from course_sync_plugin.catalog.configuration import newest_configuration
-from course_sync_plugin.catalog.paging import first_place, pages
 
 
 @attrs.frozen
-class Reached:
-    """What ``--check`` found: where, signed in as whom, how many runs there are, and how long the answer took."""
+class CheckResult:
+    """The result of ``--check``.
+
+    ``count``: how many course runs the catalog has; None if it does not say. ``seconds``: how long the answer took.
+    ``fields``: the names of the fields of one course run.
+    """
 
     url: str
     signed_in_as: str
@@ -23,8 +27,11 @@ class Reached:
     fields: tuple[str, ...]
 
 
-def check_catalog() -> Reached:
-    """Reach the catalog, sign in and ask for one run. Raises what the client raises."""
+def check_catalog() -> CheckResult:
+    """Sign in to the catalog and ask for one course run.
+
+    Raises TransientError, or ConfigurationError if the operator must act.
+    """
     configured = newest_configuration()
     configured.require_valid()
     timeout = (configured.connect_timeout, configured.read_timeout)
@@ -33,4 +40,4 @@ def check_catalog() -> Reached:
     with CatalogClient(access, Limits(timeout, 0), time.sleep, lambda text: None) as client:
         page = next(pages(client, first_place(1)))
     row = page.rows[0] if page.rows and isinstance(page.rows[0], dict) else {}
-    return Reached(client.url, access.signed_in_as, page.count, time.monotonic() - began, tuple(sorted(row)))
+    return CheckResult(client.url, access.signed_in_as, page.count, time.monotonic() - began, tuple(sorted(row)))

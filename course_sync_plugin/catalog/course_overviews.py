@@ -1,7 +1,7 @@
-"""The platform's course overviews: the only place that touches its model.
+"""Reads and writes the platform's course overviews. No other module reads or writes that model.
 
-Only named columns are written, each only where it still has the value that was compared, and never a whole row: a
-publish that runs at the same time loses nothing (docs/decisions, "Catalog writes").
+It writes single columns, never a whole row. It writes a column only if the column still has the value that was
+compared. So a publish that runs at the same time loses nothing (docs/decisions, "Catalog writes").
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 from django.apps import apps
 from django.db.models import CharField, Expression, ExpressionWrapper, F, QuerySet, TextField
 
-from course_sync_plugin.catalog.fields import COLUMNS
-from course_sync_plugin.catalog.values import as_moment
+from course_sync_plugin.catalog.records.fields import COLUMNS
+from course_sync_plugin.catalog.records.values import as_moment
 
-#: Overviews read by one statement, and written by one: the database tries every key for every row.
-CHUNK, WRITTEN = 500, 100
+#: The most overviews that one statement reads, and writes. An update is slower: the database compares every key with
+#: every row.
+CHUNK, WRITE_CHUNK = 500, 100
 
 Columns = Mapping[str, Any]
 
@@ -28,34 +29,37 @@ def model() -> Any:
 
 
 def find(key: Any) -> Any | None:
-    """Return an overview as the platform's model has it; None where there is none."""
+    """Return the overview of a course key as an object of the platform's model; None if there is none."""
     return model().objects.filter(id=key).first()
 
 
 def read(keys: Iterable[str]) -> dict[str, Columns]:
-    """Return the columns of the overviews that exist, by key as it is stored.
+    """Return the columns of the overviews that exist, by their stored key.
 
-    MySQL and SQLite find keys that differ in case alone too: compare before you take one for the other. Dates are
-    texts as the catalog's (:func:`~course_sync_plugin.catalog.values.as_moment`). One query for each 500 keys.
+    MySQL and SQLite also find keys that differ from the given ones only in case: compare the keys before you use a row.
+    Dates are text, as in the catalog (:func:`~course_sync_plugin.catalog.records.values.as_moment`). One query for each
+    500 keys.
     """
     return {key: columns for part in chunks(list(keys)) for key, columns in _rows(_by_text().filter(text__in=part))}
 
 
 def write(old: Mapping[str, Columns], new: Mapping[str, Columns]) -> None:
-    """Set ``new`` columns where they still have their ``old`` value. One query for each 100 overviews."""
-    for part in chunks(list(new), WRITTEN):
+    """Set the ``new`` columns that still have their ``old`` value. One query for each 100 overviews."""
+    for part in chunks(list(new), WRITE_CHUNK):
         columns = sorted({column for key in part for column in new[key]})
         changes = {
-            column: ByKey(column, [(key, old[key][column], new[key][column]) for key in part if column in new[key]])
+            column: ValueByKey(
+                column, [(key, old[key][column], new[key][column]) for key in part if column in new[key]]
+            )
             for column in columns
         }
         _by_text().filter(text__in=part).update(**changes)
 
 
-class ByKey(Expression):
-    """The new value of a column by key, where it still has its old value; else what it has.
+class ValueByKey(Expression):
+    """SQL for the new value of a column by key: the new value if the column has its old one, else its present value.
 
-    Django's own ``Case`` says the same and takes five times as long to say it of hundreds of rows.
+    Django's own ``Case`` gives the same SQL, and takes five times as long to build it for hundreds of rows.
     """
 
     def __init__(self, column: str, changes: Sequence[tuple[str, Any, Any]]):
@@ -67,7 +71,7 @@ class ByKey(Expression):
         """Return ``CASE WHEN id = … AND column = … THEN … ELSE column END``."""
         fields = model()._meta
         key, column = (connection.ops.quote_name(fields.get_field(name).column) for name in ("id", self.column))
-        # MariaDB and MySQL compare texts without regard to case: a URL that changed in case alone would be overwritten.
+        # MariaDB and MySQL ignore case in text: without BINARY, a URL that changed only in case would be overwritten.
         is_exact = connection.vendor != "mysql" or not isinstance(self.output_field, (CharField, TextField))
         is_old = f"{column} = %s" if is_exact else f"CAST({column} AS BINARY) = CAST(%s AS BINARY)"
         whens, parameters = [], []
@@ -78,21 +82,22 @@ class ByKey(Expression):
 
 
 def ccx_after(key: str = "") -> dict[str, Columns]:
-    """Return the next overviews of CCX courses in the order of their keys, at most 500: memory stays flat."""
-    # By how they begin and not by what they sort between: that differs from one collation to the next.
+    """Return the overviews of the CCX courses that follow ``key`` in key order, at most 500: memory stays flat."""
+    # By prefix, not by a range of keys: each collation sorts in its own way.
     ccx = _by_text().filter(text__gt=key, text__startswith="ccx-v1:")
     return dict(_rows(ccx.order_by("id")[:CHUNK]))
 
 
 def chunks(items: Sequence[Any], size: int | None = None) -> Iterator[Sequence[Any]]:
-    """Cut a list into parts that one statement can take."""
+    """Cut a list into parts that are small enough for one statement."""
     length = size or CHUNK
     return (items[start : start + length] for start in range(0, len(items), length))
 
 
 def _by_text() -> QuerySet[Any]:
-    """Overviews with their keys as text: the field itself parses each key, and takes no beginning of one."""
-    return model().objects.annotate(text=ExpressionWrapper(F("id"), output_field=CharField()))
+    """Return overviews with the key as text: the key field parses each key, and cannot be filtered by a prefix."""
+    overviews: QuerySet[Any] = model().objects.annotate(text=ExpressionWrapper(F("id"), output_field=CharField()))
+    return overviews
 
 
 def _rows(rows: QuerySet[Any]) -> Iterator[tuple[str, Columns]]:

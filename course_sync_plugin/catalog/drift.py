@@ -1,4 +1,4 @@
-"""Where the catalog and Studio disagree on what Studio owns: reported with both values, never written."""
+"""Reports where the catalog and Studio have different values in a column that Studio owns. It writes neither."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-from course_sync_plugin import bulk
 from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.configuration import newest_configuration
-from course_sync_plugin.catalog.fields import Ownership, current_ownership
-from course_sync_plugin.catalog.values import as_moment
-from course_sync_plugin.cleaning import cleaned, shown
+from course_sync_plugin.catalog.records.fields import Ownership, current_ownership
+from course_sync_plugin.catalog.records.values import as_moment
 from course_sync_plugin.exceptions import ConfigurationError, TransientError
-from course_sync_plugin.models import CatalogRecord
+from course_sync_plugin.models import CatalogRecord, bulk
+from course_sync_plugin.sanitize.text import cleaned, short_repr
 
 
 @attrs.frozen
 class Drift:
-    """One column of one course on which the sides disagree. ``since``: when that was first seen, in UTC."""
+    """One column of one course on which the two sides disagree.
+
+    ``here``: the value in the course overview. ``since``: when the sync first saw the difference, as text in UTC.
+    """
 
     course_id: str
     column: str
@@ -35,18 +37,18 @@ class Drift:
 
 
 def drift() -> Iterator[Drift]:
-    """Yield every disagreement as it stands now, by what the catalog last said. Three queries for each 500 courses."""
+    """Yield every present disagreement with the catalog's last values. Three queries for each 500 courses."""
     ownership = current_ownership(newest_configuration())
     last = 0
     while records := list(
         CatalogRecord.objects.filter(pk__gt=last, refused="").order_by("pk")[: course_overviews.CHUNK]
     ):
         last = records[-1].pk
-        yield from _of(records, ownership)
+        yield from _drifts_of(records, ownership)
 
 
-def _of(records: Sequence[CatalogRecord], ownership: Ownership) -> list[Drift]:
-    """What is seen for the first time, and what is in step again, is noted in the records."""
+def _drifts_of(records: Sequence[CatalogRecord], ownership: Ownership) -> list[Drift]:
+    """Return the disagreements of these records. It stores in the records which ones are new and which are gone."""
     now = as_moment(datetime.now(UTC))
     overviews = course_overviews.read(record.key for record in records)
     found, noted = [], []
@@ -62,9 +64,9 @@ def _of(records: Sequence[CatalogRecord], ownership: Ownership) -> list[Drift]:
 
 
 def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
-    """Send the disagreements by e-mail; return how many messages were sent, none where there is nothing to say.
+    """Send the disagreements by e-mail; return how many messages were sent. Without disagreements it sends none.
 
-    Raises ConfigurationError for what is no address, TransientError where the mail server does not take it.
+    Raises ConfigurationError if an address is not valid, TransientError if the mail server does not accept the message.
     """
     for address in addresses:
         _check_address(address)
@@ -79,12 +81,12 @@ def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
     subject = _("Catalog and Studio disagree on {n} values").format(n=len(drifts))
     try:
         return send_mail(subject, "\n".join(map(cleaned, lines)), settings.DEFAULT_FROM_EMAIL, list(addresses))
-    except OSError as error:  # what smtplib raises is one too
-        raise TransientError(f"The mail server did not take the message ({type(error).__name__})") from error
+    except OSError as error:  # the exceptions of smtplib are OSErrors too
+        raise TransientError(f"The mail server did not accept the message ({type(error).__name__})") from error
 
 
 def _check_address(address: str) -> None:
     try:
         validate_email(address)
     except ValidationError:
-        raise ConfigurationError(_("{address} is no e-mail address.").format(address=shown(address))) from None
+        raise ConfigurationError(_("{address} is not an e-mail address.").format(address=short_repr(address))) from None

@@ -1,4 +1,4 @@
-"""What the platform says of its catalog, its languages and its links: all imports of edx-platform for the catalog."""
+"""Reads the platform's catalog, languages and settings. All imports of edx-platform for the catalog are here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CATALOG_APP = "openedx.core.djangoapps.catalog"
 
 
 def catalog_integration() -> Any | None:
-    """Return the platform's ``CatalogIntegration`` as configured now; None outside the platform."""
+    """Return the platform's current ``CatalogIntegration`` configuration; None outside the platform."""
     if not apps.is_installed(_CATALOG_APP):
         return None
     from openedx.core.djangoapps.catalog.models import CatalogIntegration
@@ -21,26 +21,26 @@ def catalog_integration() -> Any | None:
 
 
 def new_jwt(user: Any) -> str:
-    """Return a new JWT of the platform for a user."""
+    """Return a new JWT for a user, made by the platform."""
     from openedx.core.djangoapps.oauth_dispatch.jwt import create_jwt_for_user
 
     return str(create_jwt_for_user(user))
 
 
 def leaves_language_to_catalog() -> bool:
-    """Tell whether publishing leaves an overview's language alone, as it does where the catalog integration is on."""
+    """Tell whether a publish leaves an overview's language unchanged: it does if the catalog integration is on."""
     integration = catalog_integration()
     return integration is not None and bool(integration.enabled)
 
 
 def languages() -> Mapping[str, str]:
-    """Return the codes of this site's languages, in lower case with hyphens, and as the site writes them."""
+    """Map this site's language codes in lower case with hyphens to the codes as the site writes them."""
     known = [*getattr(settings, "ALL_LANGUAGES", ()), *settings.LANGUAGES]
     return {code.lower().replace("_", "-"): code for code, _name in known}
 
 
 def site_value(name: str, default: Any = None) -> Any:
-    """Return a setting as the site of this request has it, else as Django's settings say."""
+    """Return a setting from the configuration of this request's site, else from Django's settings."""
     value = getattr(settings, name, default)
     if not apps.is_installed("openedx.core.djangoapps.site_configuration"):
         return value
@@ -50,5 +50,5 @@ def site_value(name: str, default: Any = None) -> Any:
 
 
 def feature(name: str) -> bool:
-    """Tell whether a feature is on; releases have it in ``FEATURES`` or as a setting of its own."""
+    """Tell whether a feature is on. Some releases have it in ``FEATURES``, others as a separate setting."""
     return bool(getattr(settings, "FEATURES", {}).get(name, getattr(settings, name, False)))

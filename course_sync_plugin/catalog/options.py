@@ -1,4 +1,4 @@
-"""What a run of ``update_catalog_data`` is asked for, and what it gives back."""
+"""The options and the result of a run of ``update_catalog_data``."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Callable, Sequence
 import attrs
 from django.utils.translation import gettext as _
 
-from course_sync_plugin.catalog.absorb import Change
-from course_sync_plugin.catalog.tally import Tally
+from course_sync_plugin.catalog.counts import RunCounts
+from course_sync_plugin.catalog.merge_records import Change
 
-#: States of a run that has no record.
+#: States of a run that has no run record.
 OFF, DRY = "off", "dry run"
 
 
 @attrs.frozen
 class Options:
-    """What is asked of a run.
+    """The options of a run.
 
-    ``courses``: only these. ``page_size``: other than configured. ``seconds``: stop after so many, to be gone on with.
-    ``waited``: seconds of the budget for waiting that were used before. ``on_page`` gets how many runs were read and
-    how many there are; ``on_change`` every column that changes.
+    ``courses``: read only these. ``page_size``: replaces the configured one. ``dry_run``: write nothing. ``seconds``:
+    stop after this time; the next run resumes. ``waited``: seconds of the waiting budget that were used before.
+    ``on_page`` is called with the number of course runs that were read and the number that the catalog has (None if it
+    does not say). ``on_change`` is called with every column that changes.
     """
 
     courses: Sequence[str] = ()
@@ -34,14 +35,16 @@ class Options:
 
 @attrs.frozen
 class Result:
-    """How a run ended. ``state``: that of its record, or ``off``, or ``dry run``. ``error``: why it stopped, empty
-    where nothing is wrong. ``more``: there is more to read, ``later`` seconds from now. ``waited``: seconds waited for
-    the catalog, those before and ``later`` included. ``resumed``: it went on at a checkpoint. ``missing``: courses
-    asked for that the catalog has not.
+    """The result of a run.
+
+    ``state``: the state in its run record, or ``off``, or ``dry run``. ``error``: why it stopped; empty if nothing is
+    wrong. ``more``: not everything was read; the next run should begin in ``later`` seconds. ``waited``: seconds of the
+    waiting budget that were used, with those used before and with ``later``. ``resumed``: it began at a checkpoint.
+    ``missing``: chosen courses that the catalog does not have.
     """
 
     state: str
-    tally: Tally
+    run_counts: RunCounts
     seconds: float = 0
     requests: int = 0
     waited: float = 0
@@ -53,11 +56,11 @@ class Result:
 
     @property
     def incomplete(self) -> str:
-        """Why not everything was read; empty where it was, or where another run is to go on."""
+        """Return why not everything was read; empty if everything was read, or if another run will continue."""
         return self.error or self.unlisted
 
     @property
     def unlisted(self) -> str:
-        """That the list of the catalog lacks runs which it counts; empty where it does not."""
-        unseen = self.tally.counts["unseen"]
+        """Return a message if the catalog's list lacks course runs that the catalog counts; else an empty text."""
+        unseen = self.run_counts.counts["unseen"]
         return _("{n} runs that the catalog counts are not in its list").format(n=unseen) if unseen else ""

@@ -1,7 +1,7 @@
-"""The difference of two structures as the fewest operations, in the order of the contract. Pure: no Django, no I/O.
+"""Compares two structures and returns the fewest operations, in the order of the contract. Pure: no Django, no I/O.
 
-Blocks carry stable usage keys, so matching is a dictionary look-up; what remains is one flat comparison and, per
-child list that changed, a longest increasing run. Handlers see changed entities only.
+Blocks have stable usage keys, so an entity is matched by a look-up in a dictionary. The rest is one flat comparison
+and, for each list of children that changed, the longest increasing subsequence. Handlers only get changed entities.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from course_sync_plugin.diff.ordering import moved_siblings
 
 
 class DiffEngine:
-    """What turns ``old`` into ``new``: creates and moves in document order, then updates, then deletes."""
+    """Finds the operations that turn ``old`` into ``new``.
+
+    Their order: creates and moves in document order, then updates, then deletes.
+    """
 
     def __init__(self, old: Structure, new: Structure):
         self.old = old
         self.new = new
 
     def operations(self) -> list[Operation]:
-        """Return the operations; empty where nothing changed. Applied to ``old`` they give exactly ``new``."""
+        """Return the operations; empty if nothing changed. Applied to ``old``, they give exactly ``new``."""
         created, updated = self._created_and_updated()
         placed = created | self._moved()
         return [
@@ -42,8 +45,8 @@ class DiffEngine:
         return created, updated
 
     def _moved(self) -> set[str]:
-        """Entities that change their parent, and the fewest siblings that must change their order."""
-        moved = set()
+        """Return the entities that change their parent, and the fewest siblings that must change their order."""
+        moved: set[str] = set()
         old_entities, old_children = self.old.entities, self.old.children
         for parent_id, children in self.new.children.items():
             before = old_children.get(parent_id, ())
@@ -55,7 +58,7 @@ class DiffEngine:
         return moved
 
     def _places(self, placed: set[str], created: set[str]) -> Iterator[Operation]:
-        """Creates and moves in document order, so that a parent comes before its children."""
+        """Yield creates and moves in document order, so that a parent comes before its children."""
         if not placed:
             return
         old_index = self._old_index(placed - created)
@@ -72,10 +75,10 @@ class DiffEngine:
                 yield handler.move(old_place, entity, index, after_id)
 
     def _new_place(self, parent_ids: set[str | None]) -> dict[str, tuple[int, str | None]]:
-        """Index and elder sibling of every child of the given parents."""
+        """Return the index and the previous sibling of every child of the given parents."""
         place = {}
         for parent_id in parent_ids:
-            children = self.new.children.get(parent_id, ())
+            children = self.new.children_of(parent_id)
             place.update({child: (at, children[at - 1] if at else None) for at, child in enumerate(children)})
         return place
 
@@ -83,16 +86,16 @@ class DiffEngine:
         parent_ids = {self.old.entities[entity_id].parent_id for entity_id in entity_ids}
         index: dict[str, int] = {}
         for parent_id in parent_ids:
-            index.update({child: at for at, child in enumerate(self.old.children.get(parent_id, ()))})
+            index.update({child: at for at, child in enumerate(self.old.children_of(parent_id))})
         return index
 
     def _deletes(self) -> Iterator[Operation]:
-        """Deletions, children before their parents."""
+        """Yield deletions, children before their parents."""
         deleted = self.old.entities.keys() - self.new.entities.keys()
         if not deleted:
             return
         index = self._old_index(deleted)
-        for entity_id in reversed(self.old.entities):
+        for entity_id in reversed(list(self.old.entities)):
             if entity_id in deleted:
                 entity = self.old.entities[entity_id]
                 yield handler_for(entity.block_type).delete(entity, index.get(entity_id))

@@ -1,12 +1,13 @@
-"""One handler per entity type: which blocks it claims, which of their fields count, how a change becomes an operation.
+"""Defines a handler for each entity type: its block types, its fields, and how a change becomes an operation.
 
-Built-in and foreign types come in by the same door, the entry point group ``course_sync_plugin.entity_type``.
-The tables of fields below are the allow-list of the contract: what is not named here never leaves the site.
+Built-in types and those of other packages are registered in the same way, by the entry point group
+``course_sync_plugin.entity_type``. The tables of fields below are the allow-list of the contract: a field that is not
+named here never leaves the site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -15,7 +16,8 @@ import attrs
 from course_sync_plugin.data import Entity, Operation
 from course_sync_plugin.registry import Registry
 
-#: Raise it when a field is added below and give the field that version: it is then baselined silently.
+#: The version of the field set. Increase it when you add a field below, and set ``since`` of the field to the new
+#: version: then the values that courses already have are recorded without an operation.
 FIELD_SET_VERSION = 1
 
 
@@ -23,9 +25,9 @@ FIELD_SET_VERSION = 1
 class Field:
     """An allow-listed field, named as the XBlock names it.
 
-    ``kind`` is how its value is written down (see :mod:`course_sync_plugin.structure.values`).
-    ``effective``: the value that holds, inherited from above where the block sets none; otherwise only what the
-    block itself sets. ``since``: the version of the field set that brought it.
+    ``kind``: the kind of its value, which decides how it is written (:mod:`course_sync_plugin.structure.values`).
+    ``effective``: if true, the value may be inherited from an ancestor; if false, only a value that the block itself
+    sets counts. ``since``: the first version of the field set that has the field.
     """
 
     kind: str
@@ -39,44 +41,55 @@ TEXT, BOOLEAN, INTEGER, NUMBER, DATE, DURATION, OBJECT = (
 
 
 def effective(field: Field) -> Field:
-    """Return the field as one whose inherited value counts."""
+    """Return a copy of the field with an inherited value allowed."""
     return attrs.evolve(field, effective=True)
+
+
+def _frozen(block_types: Iterable[str]) -> frozenset[str]:
+    return frozenset(block_types)
 
 
 @attrs.frozen
 class EntityHandler:
     """Turns changed entities of one type into operations.
 
-    ``block_types`` are the block types it claims; a handler without any claims whatever no other did. Handlers are
-    asked in the order of ``rank``, so the chain runs from course to component.
+    ``block_types``: the block types that it claims; a handler without block types claims all that no other handler has
+    claimed. ``rank``: handlers are asked in this order, from course to component.
     """
 
     entity_type: str
     fields: Mapping[str, Field]
-    block_types: frozenset[str] = attrs.field(converter=frozenset, default=frozenset())
+    block_types: frozenset[str] = attrs.field(converter=_frozen, default=frozenset())
     rank: int = 25
 
     def claims(self, block_type: str) -> bool:
-        """Tell whether blocks of this type are entities of ours."""
+        """Tell whether this handler is responsible for blocks of this type."""
         return not self.block_types or block_type in self.block_types
 
+    def outside_content(self) -> frozenset[str]:
+        """Return the fields that ``content_digest`` does not cover: those of the first version of the field set.
+
+        It covers a field that a later version brings. So a new field changes no digest of content that did not change.
+        """
+        return frozenset(name for name, field in self.fields.items() if field.since == 1)
+
     def create(self, entity: Entity, index: int | None, after_id: str | None) -> Operation:
-        """Return the creation: all fields, and its place."""
+        """Return the create: all fields and the place."""
         return self._operation("create", entity, entity.parent_id, index, after_id, fields=entity.fields)
 
-    def move(self, old_place: Mapping[str, Any], new: Entity, index: int, after_id: str | None) -> Operation:
-        """Return the move to a new place; ``old_place`` holds ``parent_id`` and ``index``."""
+    def move(self, old_place: Mapping[str, Any], new: Entity, index: int | None, after_id: str | None) -> Operation:
+        """Return the move to a new place. ``old_place`` has the keys ``parent_id`` and ``index``."""
         return self._operation("move", new, new.parent_id, index, after_id, previous=old_place)
 
     def update(self, old: Entity, new: Entity) -> Operation:
-        """Return the update of the fields that differ; None stands for a value that is not set."""
+        """Return the update of the fields that differ. None means that a value is not set."""
         names = [name for name in {**old.fields, **new.fields} if old.fields.get(name) != new.fields.get(name)]
         fields = {name: new.fields.get(name) for name in names}
         previous = {name: old.fields.get(name) for name in names}
         return self._operation("update", new, fields=fields, previous=previous)
 
     def delete(self, entity: Entity, index: int | None) -> Operation:
-        """Return the deletion: what was there, fields and place, in ``previous``."""
+        """Return the delete, with the old fields and the old place in ``previous``."""
         place = {} if entity.parent_id is None else {"parent_id": entity.parent_id, "index": index}
         return self._operation("delete", entity, previous={**entity.fields, **place})
 
@@ -151,11 +164,11 @@ entity_types = Registry("course_sync_plugin.entity_type")
 
 @lru_cache(maxsize=1)
 def chain() -> tuple[EntityHandler, ...]:
-    """Return every registered handler, course first."""
+    """Return every registered handler in the order of ``rank``, course first."""
     return tuple(sorted(entity_types.all(), key=lambda handler: (handler.rank, handler.entity_type)))
 
 
 @cache
 def handler_for(block_type: str) -> EntityHandler:
-    """Return the first handler of the chain that claims a block type."""
+    """Return the handler for a block type: the first of the chain that claims it."""
     return next(handler for handler in chain() if handler.claims(block_type))

@@ -1,4 +1,4 @@
-"""The fewest moves: which siblings can stay where they are."""
+"""Finds the fewest siblings that must move to change one order into another."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def longest_increasing_run(positions: Sequence[int]) -> list[int]:
 
 
 def moved_siblings(old: Sequence[str], new: Sequence[str]) -> set[str]:
-    """Return the fewest of the siblings common to both orders that must move to turn ``old`` into ``new``."""
+    """Return the smallest set of siblings that must move to turn ``old`` into ``new``, of those that are in both."""
     old_at = {child: at for at, child in enumerate(old)}
     common = [child for child in new if child in old_at]
     positions = [old_at[child] for child in common]

@@ -1,42 +1,63 @@
-"""Delivering a lane: its open envelope, or a new one; send; move the cursor. No transaction is open while sending."""
+"""Delivers a lane: sends its open envelope or a new one, and moves the cursor when the receiver has answered.
+
+No database transaction is open while the worker sends. The exception is a target that writes to this site's own
+database (``in_transaction``): there the envelope and the cursor are one transaction (:mod:`.exchange`).
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import attrs
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from edx_django_utils.monitoring import function_trace
 
-from course_sync_plugin import leases, toggles
+from course_sync_plugin import toggles
 from course_sync_plugin.data import Answer
-from course_sync_plugin.exceptions import CourseSyncError, TransientError
+from course_sync_plugin.exceptions import CourseSyncError, Interrupted, TransientError, class_name
+from course_sync_plugin.lanes import breaker
+from course_sync_plugin.lanes.apply_verdict import apply_verdict, change
+from course_sync_plugin.lanes.attempts import Sent
+from course_sync_plugin.lanes.batches import Reader
 from course_sync_plugin.lanes.blocked import Blocked
-from course_sync_plugin.lanes.claim import claim_lane, may_go_on, sleep
+from course_sync_plugin.lanes.breaker_turn import BreakerTurn
+from course_sync_plugin.lanes.claim import claim_lane, claimed_lane, may_go_on, sleep
+from course_sync_plugin.lanes.due import nudge
 from course_sync_plugin.lanes.envelopes import as_message, make_envelope
-from course_sync_plugin.lanes.opened import opened_target, read_options
-from course_sync_plugin.lanes.planning import plan_baseline, plan_repairs
+from course_sync_plugin.lanes.exchange import in_one_transaction
+from course_sync_plugin.lanes.excluded import reload_end_and_ids
+from course_sync_plugin.lanes.long_backlog import LongBacklog
+from course_sync_plugin.lanes.open_target import open_target, read_options
 from course_sync_plugin.lanes.problems import open_problems, reload, to_retry
-from course_sync_plugin.lanes.settle import change, settle
-from course_sync_plugin.lanes.slices import Reader
-from course_sync_plugin.lanes.verdict import Verdict, judge
-from course_sync_plugin.lanes.wake import nudge
+from course_sync_plugin.lanes.retry import Retries
+from course_sync_plugin.lanes.snapshot import plan_baseline, plan_repairs
+from course_sync_plugin.lanes.verdict import Signal, Verdict, judge
 from course_sync_plugin.log import get_logger
-from course_sync_plugin.models import Course, CourseContext, DatabaseNow, Envelope, Lane
+from course_sync_plugin.models import LINK, Course, CourseContext, DatabaseNow, Envelope, Lane, Link, leases
 from course_sync_plugin.targets.base import Target
 
 log = get_logger(__name__)
 
-_CHANGED = "The target got another secret or address while it was being sent to."
+#: A lease is renewed after this part of its time: one request more may take half of it.
+RENEWALS = 4
+
+_CHANGED = "The secret or the address of the target was changed while a message was being sent; it is sent again."
 
 
 @attrs.define
 class Delivered:
-    """What one turn in one lane came to. ``more``: its time was up and there is more to send."""
+    """The result of one turn in one lane.
+
+    ``envelopes``, ``operations``: how many were answered. ``more``: the turn ended because its time was up, and there
+    may be more to send.
+    """
 
     envelopes: int = 0
     operations: int = 0
@@ -46,15 +67,15 @@ class Delivered:
 def deliver_lane(
     lane_id: int, seconds: float = 20, begun: Callable[[LaneTurn], object] = lambda turn: None
 ) -> Delivered | None:
-    """Deliver what a lane has to deliver, for at most about ``seconds`` and one request.
+    """Deliver the pending operations of a lane, for about ``seconds`` and at most one request more.
 
-    Returns None where the lane is not due, or in other hands, or everything is stopped. ``begun`` is told of the turn,
-    for a process that must end it.
+    Returns None if the lane is not due, if another worker has claimed it, or if the sync is stopped. ``begun`` is
+    called with the turn, so that a process that has to stop can end it.
     """
     lane = None if toggles.is_stopped() else claim_lane(lane_id)
     if lane and toggles.is_excluded(lane.course.key):
-        _put_off(lane)
-        return Delivered()  # a turn like others: whoever goes from lane to lane goes on
+        _postpone(lane)
+        return Delivered()  # not None: it counts as a turn, so the caller goes on with the next lane
     if lane is None:
         return None
     turn = LaneTurn(lane, seconds)
@@ -62,114 +83,166 @@ def deliver_lane(
     return turn.run()
 
 
-def _put_off(lane: Lane) -> None:
-    error = "The course is left out (course_sync.excluded); what there is to deliver waits."
-    leases.release(lane, lane.lease_token, due_at=DatabaseNow(toggles.EXCLUDED_WAIT), last_error=error)
+def _postpone(lane: Lane) -> None:
+    error = "The course is excluded (course_sync.excluded), so its operations wait."
+    due_at = DatabaseNow(toggles.EXCLUDED_WAIT)
+    leases.release(lane, lane.lease_token, due_at=due_at, last_error=error, error_class="")
+    BreakerTurn(lane).put_back(breaker.UNUSED_PROBE)
 
 
 class LaneTurn:
-    """One worker's turn in a lane whose lease it holds."""
+    """One worker's turn in a lane whose lease it holds.
 
-    def __init__(self, lane: Lane, seconds: float):
-        self.lane = lane
+    ``lane``: as :func:`course_sync_plugin.lanes.claim.claim_lane` returns it.
+    """
+
+    def __init__(self, lane: Any, seconds: float):
+        self.lane: Lane = lane
+        self.claimed_at: datetime = lane.now
+        self.breaker = BreakerTurn(lane)
         self.reader = Reader(lane)
+        self.backlog = LongBacklog(lane)
         self.blocked = Blocked()
         self.context: Mapping[str, Any] = {}
         self.began = time.monotonic()
         self.seconds = seconds
         self.done = Delivered()
         self.error = ""
+        self.verdict = Verdict()
+        self.sent: Sent | None = None
+        self._sending_since: float | None = None
         self._is_ending = False
+        self._needs_link = False
+        self._renewed_at = self.began
+        self.is_in_transaction = False
 
     def end(self) -> None:
-        """Have the turn end after the request in hand; called by another thread."""
+        """Make the turn end after the present request. Another thread calls this method."""
         self._is_ending = True
 
     def give_up(self) -> None:
-        """Settle the request in hand as one without an answer, since the process is to end; called by another thread.
+        """Count the present request as unanswered and release the lane, because the process is about to end.
 
-        Where the turn has ended meanwhile, nothing is done. Should its answer come after all, its lease is lost.
+        Another thread calls this method. If the turn has ended meanwhile, nothing happens. If the answer still comes,
+        the turn finds that its lease is lost and writes nothing.
         """
         token = self.lane.lease_token
-        lane = Lane.objects.select_related("target", "course").filter(pk=self.lane.pk, lease_token=token).first()
-        if lane is None:
+        lane = claimed_lane(self.lane.pk, token)
+        if lane is None or self.is_in_transaction:  # the transaction holds the row, and is undone when the process ends
             return
-        error = TransientError("It had not answered when the process was stopped; the same message is sent again.")
+        error = TransientError("The receiver had not answered when the process was stopped; the message is sent again.")
         envelope = Envelope.objects.filter(lane=lane).first()
         with suppress(leases.LeaseLost), transaction.atomic():
-            if envelope:
-                settle(lane, envelope, judge(error, envelope.operation_ids, lane.attempts, self._schedule()), Blocked())
+            if envelope and not self.breaker.is_probe:
+                verdict = judge(error, envelope.operation_ids, lane.attempts, self._retries())
+                apply_verdict(lane, envelope, verdict, Blocked(), self._interrupted(error))
             leases.release(lane, token)
             log.warning("course_sync: target=%s course=%s error=%s", lane.target, lane.course, error)
+        self.breaker.put_back()
+
+    def _interrupted(self, error: CourseSyncError) -> Sent | None:
+        """Return the present request as it is interrupted, or None if none is under way."""
+        began = self._sending_since
+        return None if began is None else Sent(error, began, time.monotonic() - began)
 
     def run(self) -> Delivered:
-        """Deliver until there is nothing left, the receiver has no answer, or the time is up."""
+        """Deliver until nothing is left to send, the receiver does not answer, or the time is up."""
         try:
             self._run()
         except leases.LeaseLost:
-            log.warning("course_sync: lane %s was taken over while it was being delivered", self.lane)
+            log.warning("course_sync: another worker took over lane %s during its delivery", self.lane)
+        finally:
+            self.breaker.put_back()
         if self.done.envelopes or self.error:
             self._log()
         return self.done
 
     def _run(self) -> None:
         try:
-            self.lane.target.options = read_options(self.lane.target)
-            with opened_target(self.lane.target) as target:
-                if self.lane.attempts <= len(self._schedule()):
+            self.lane.target.options = options = read_options(self.lane.target)
+            self.breaker.limit = options.get("breaker_failures", breaker.FAILURES)
+            with open_target(self.lane.target) as target:
+                if self.lane.attempts < self._retries().attempts or self.breaker.is_probe:
                     self._deliver(target)
                 else:
-                    error = "Workers were lost in the middle of every attempt that was left. Their log should say why."
-                    self._give_back(failing=True, last_error=error)
+                    error = "The worker died or lost its lease in each of the last attempts. Its log should say why."
+                    values = {"last_error": error, "error_class": TransientError.__name__}
+                    self._give_back(failing=True, stopped_by_target=False, **values)
         except leases.LeaseLost:
             raise
-        except CourseSyncError as error:  # the target cannot even be opened: the operator has to act
-            self._give_back(failing=True, last_error=error.message)
+        except CourseSyncError as error:  # the target cannot be opened: the operator must act
+            self._stop_unopened(error)
+
+    def _stop_unopened(self, error: CourseSyncError) -> None:
+        """Stop the lane, because the target cannot be opened. It starts again when the target has answered."""
+        wait = self.breaker.probe_wait()
+        values: dict[str, Any] = {"due_at": DatabaseNow(wait)} if self.breaker.is_probe else {"failing": True}
+        self._give_back(**values, stopped_by_target=True, last_error=error.message, error_class=class_name(error))
+        self.breaker.tell(Verdict(stop=True, wait=wait, error=error.message, signal=Signal.UNANSWERED))
 
     def _deliver(self, target: Target) -> None:
-        envelope = self._begin()
+        self._needs_link = target.needs_link
+        target.progress = self._renew_in_time
+        envelope = self._find_envelope_or_sleep()
         while envelope:
-            verdict = self._send(target, envelope)
-            self.error = verdict.error
-            if verdict.warning:
-                log.warning(
-                    "course_sync: target=%s course=%s warning=%s", self.lane.target, self.lane.course, verdict.warning
-                )
-            with transaction.atomic():
-                settle(self.lane, envelope, verdict, self.blocked)
-                if not self._goes_on(verdict):
-                    self._give_back()
-                    return
-                envelope = self._make()
-            envelope = envelope or self._rest()
+            if target.in_transaction:
+                goes_on, envelope = in_one_transaction(self, target, envelope)
+            else:
+                goes_on, envelope = self.conclude(envelope, self.send(target, envelope))
+            self.breaker.tell(self.verdict)
+            if not goes_on:
+                return
+            envelope = envelope or self._sleep_or_look_again()
 
-    def _goes_on(self, verdict: Verdict) -> bool:
+    def conclude(self, envelope: Envelope, verdict: Verdict) -> tuple[bool, Envelope | None]:
+        """Apply the verdict on an attempt. Return whether the turn goes on, and the next envelope if there is one.
+
+        If the turn does not go on, the lane has been given back. Raises LeaseLost; then nothing is written.
+        """
+        self.verdict, self.error = verdict, verdict.error
+        if verdict.warning:
+            log.warning(
+                "course_sync: target=%s course=%s warning=%s", self.lane.target, self.lane.course, verdict.warning
+            )
+        with transaction.atomic():
+            apply_verdict(self.lane, envelope, verdict, self.blocked, self.sent)
+            self._sending_since = None
+            if self._should_continue(verdict):
+                looks_again = self.lane.nudged or self.backlog.is_due()
+                return True, None if looks_again else self._make_envelope()
+            self._give_back()
+            return False, None
+
+    def _should_continue(self, verdict: Verdict) -> bool:
         if not (verdict.done or verdict.isolate):
-            # An operator who asked for a new start while this attempt was under way gets one.
+            # An operator may have asked for a new start during this attempt: then the lane is due at once again.
             nudge(Lane.objects.filter(pk=self.lane.pk, nudged=True))
             return False
-        if self._is_ending or toggles.is_stopped() or not may_go_on(self.lane):
+        if not may_go_on(self.lane) or self._is_ending or toggles.is_stopped():
             return False
         self.done.more = time.monotonic() - self.began > self.seconds
         return not self.done.more
 
-    def _rest(self) -> Envelope | None:
-        """Give the lane back at the end of its journal. Look again where something has come up or must be retried."""
-        asleep = not self.blocked and sleep(self.lane, **self._standing())
-        return None if asleep else self._begin()
+    def _sleep_or_look_again(self) -> Envelope | None:
+        """Give the lane back at the end of its journal.
 
-    def _begin(self) -> Envelope | None:
-        """The open envelope, or a new one; None where there is nothing to do and the lane has been given back."""
+        If the lane has problems, or there is something new to do, look for an envelope again.
+        """
+        asleep = not (self.blocked or self.backlog.is_due()) and sleep(self.lane, **self._columns_at_rest())
+        return None if asleep else self._find_envelope_or_sleep()
+
+    def _find_envelope_or_sleep(self) -> Envelope | None:
+        """Return the open envelope, or a new one. Returns None if there is none; then the lane has been given back."""
         while True:
-            envelope = self._look()
-            if envelope or sleep(self.lane, **self._standing()):
+            envelope = self._load_state_and_find_envelope()
+            if envelope or sleep(self.lane, **self._columns_at_rest()):
                 return envelope
 
-    def _look(self) -> Envelope | None:
-        """Look at the lane afresh: an operator may have changed what concerns it."""
+    def _load_state_and_find_envelope(self) -> Envelope | None:
+        """Read the lane's state again, because an operator may have changed it, and return the envelope to send."""
         with transaction.atomic():
             change(self.lane, nudged=False)
-            self.lane.refresh_from_db(fields=["end"])
+            reload_end_and_ids(self.lane, self.reader.excluded)
             reload(self.blocked, self.lane)
             self.context = CourseContext.of(self.lane.target_id, self.lane.course.key)
             envelope = Envelope.objects.filter(lane=self.lane).first()
@@ -177,21 +250,22 @@ class LaneTurn:
             return envelope
         if self.lane.cursor is None:
             plan_baseline(self.lane)
-        envelope = self._next()
+        self.backlog.shorten()
+        envelope = self._make_envelope_in_transaction()
         while envelope is None and self._has_to_retry():
             plan_repairs(self.lane)
             reload(self.blocked, self.lane)
-            envelope = self._next()
+            envelope = self._make_envelope_in_transaction()
         return envelope
 
-    def _next(self) -> Envelope | None:
+    def _make_envelope_in_transaction(self) -> Envelope | None:
         with transaction.atomic():
             change(self.lane)
-            return self._make()
+            return self._make_envelope()
 
-    def _make(self) -> Envelope | None:
+    def _make_envelope(self) -> Envelope | None:
         envelope = make_envelope(self.lane, self.reader, self.blocked, self.context)
-        if envelope is None:  # what was passed by or parked on the way is done with
+        if envelope is None:  # the cursor may have moved over operations that were skipped or parked
             change(self.lane, cursor=self.lane.cursor, closing=self.lane.closing)
         return envelope
 
@@ -199,42 +273,83 @@ class LaneTurn:
         return bool(self.blocked and to_retry(open_problems(self.lane)))
 
     def _missing_context(self) -> str:
-        """Names of values that the target requires of a course before it can take it."""
+        """Return what the course lacks before it may be sent: its link, or the names of context values."""
+        if (
+            self._needs_link
+            and not Link.objects.filter(target=self.lane.target_id, course=self.lane.course_id).exists()
+        ):
+            return LINK
         required = self.lane.target.options.get("requires_context", [])
         return ", ".join(name for name in required if name not in self.context)
 
-    def _standing(self) -> dict[str, str]:
-        """What a lane that falls asleep says of itself."""
+    def _columns_at_rest(self) -> dict[str, Any]:
+        """Return the columns to write when the lane is given back: what it waits for, and the delivered version."""
         waiting_for = self._missing_context()
-        if waiting_for or self.blocked or self.lane.closing:
+        if waiting_for:
             return {"waiting_for": waiting_for}
+        rest: dict[str, Any] = {"waiting_for": "", "urgent": False}
+        if self.blocked.has_trouble or self.lane.closing:
+            return rest
         version = Course.objects.values_list("published_version", flat=True).get(pk=self.lane.course_id)
-        return {"waiting_for": "", "delivered_version": version}
+        return {**rest, "delivered_version": version}
 
-    def _send(self, target: Target, envelope: Envelope) -> Verdict:
-        """Send an envelope and judge what came of it. Outside any transaction."""
+    def send(self, target: Target, envelope: Envelope) -> Verdict:
+        """Send an envelope and return the verdict on the result. No transaction is open, except ``in_transaction``."""
+        began, changed = time.monotonic(), False
+        self._sending_since = began
+        target.while_waiting = partial(self._read_ahead, envelope.last)
         try:
-            result: Answer | CourseSyncError = target.send(as_message(envelope, self.lane.course.key))
+            with function_trace("course_sync.deliver.send"):
+                result: Answer | CourseSyncError = target.send(as_message(envelope, self.lane.course.key))
+        except leases.LeaseLost:
+            raise
         except CourseSyncError as error:
-            result = TransientError(_CHANGED) if self._was_changed() else error
-        except Exception as error:  # a fault of a target's own code loses nothing
-            log.exception("course_sync: target %s raised while it was sending", self.lane.target)
-            result = TransientError(f"{type(error).__name__} in the target's own code")
+            changed = not target.in_transaction and self._was_changed()
+            result = TransientError(_CHANGED) if changed else error
+            result.exchange = error.exchange
+        except Exception as error:  # an error in the code of a target must not lose operations
+            log.exception("course_sync: the code of target %s raised an error while sending", self.lane.target)
+            result = TransientError(f"{type(error).__name__} in the code of the target")
+        self.sent = Sent(result, began, time.monotonic() - began)
         if isinstance(result, Answer):
             self.done.envelopes += 1
             self.done.operations += len(envelope.operation_ids)
-        return judge(result, envelope.operation_ids, self.lane.attempts, self._schedule())
+        return self.judge(result, envelope, says_nothing=changed)
+
+    def _renew_in_time(self) -> None:
+        """Renew the lease between two requests for one envelope. Raises Interrupted if the process is ending."""
+        if self._is_ending:
+            raise Interrupted("The process is ending; the rest of the message is sent later.")
+        if time.monotonic() - self._renewed_at > settings.COURSE_SYNC_LEASE_SECONDS / RENEWALS:
+            if toggles.is_stopped():
+                raise Interrupted("The sync is stopped; the rest of the message is sent when it goes on.")
+            change(self.lane)
+            self._renewed_at = time.monotonic()
+
+    def _read_ahead(self, position: int) -> None:
+        """Read what is sent next. An error is not one of the request: the read after the answer meets it again."""
+        with suppress(DatabaseError):
+            self.reader.read_ahead(position)
+
+    def judge(self, result: Answer | CourseSyncError, envelope: Envelope, *, says_nothing: bool = False) -> Verdict:
+        """Return the verdict. ``says_nothing``: the attempt says nothing about the target as it is now."""
+        verdict = judge(result, envelope.operation_ids, self.lane.attempts, self._retries())
+        verdict = self.breaker.without_attempt(verdict)
+        return attrs.evolve(verdict, signal=Signal.NONE) if says_nothing else verdict
 
     def _was_changed(self) -> bool:
-        """Tell whether the operator has given the target another secret or address since this turn began: then it says
-        nothing that the old one was refused. They are compared here: MySQL takes capital letters for small ones.
+        """Tell whether the operator has changed the target's secret, token or address since this turn began.
+
+        Then a refusal of the old one does not count. The values are compared in Python, because MySQL ignores case.
         """
         target = self.lane.target
-        rows = type(target).objects.filter(pk=target.pk).values_list("secret", "url")
-        return rows.first() != (target.secret, target.url)
+        rows = type(target).objects.filter(pk=target.pk).values_list("secret", "url", "token")
+        return rows.first() != (target.secret, target.url, target.token)
 
-    def _schedule(self) -> Sequence[float]:
-        return self.lane.target.options.get("retry_schedule", settings.COURSE_SYNC_RETRY_SCHEDULE)
+    def _retries(self) -> Retries:
+        since = self.lane.retrying_since
+        elapsed = (self.claimed_at - since).total_seconds() + time.monotonic() - self.began if since else 0
+        return Retries.of(self.lane.target.options, settings.COURSE_SYNC_RETRY_SCHEDULE, elapsed)
 
     def _give_back(self, **values: Any) -> None:
         leases.release(self.lane, self.lane.lease_token, **values)

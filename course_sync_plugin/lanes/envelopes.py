@@ -1,4 +1,7 @@
-"""The open envelope of a lane: made from the journal behind the cursor, frozen, sent unchanged until it is answered."""
+"""Makes the envelopes of a lane from the journal after its cursor.
+
+An envelope is frozen when it is made, and sent unchanged until the receiver has answered.
+"""
 
 from __future__ import annotations
 
@@ -11,60 +14,62 @@ from typing import Any
 from django.conf import settings
 
 from course_sync_plugin.data import SCHEMA_VERSION, Message, utc_text
+from course_sync_plugin.lanes.batches import Batch, Reader, cursor_of, next_batch, visible
 from course_sync_plugin.lanes.blocked import Blocked
-from course_sync_plugin.lanes.slices import Reader, Slice, next_slice, visible
 from course_sync_plugin.models import Envelope, JournalOperation, Lane, Run, RunKind
 
 MESSAGE_TYPE = "course_sync.operations"
 
-#: Bytes of a body beside its operations, its context and the course's key, rounded up.
+#: Bytes of a body without its operations, its context and the course's key, rounded up.
 HEAD_BYTES = 512
 
 
 def make_envelope(lane: Lane, reader: Reader, blocked: Blocked, context: Mapping[str, Any]) -> Envelope | None:
-    """Freeze the next envelope of a lane, or return None where there is nothing to tell.
+    """Freeze the next envelope of a lane. Returns None if there is nothing to send.
 
-    ``context`` is what the target must know of the course. Where the receiver was told the beginning of a run but not
-    its end (what was left of it failed and was skipped, or had nothing to be done), an envelope without operations says
-    that the run is over. Where it has taken nothing of the snapshot that it was to begin with, one without operations
-    says that a snapshot begins.
+    ``context``: the values that the operator has set for this course and target. Two kinds of envelope have no
+    operations. One says that a run is over: the receiver got its beginning, and the rest failed and was skipped or
+    needed no message. The other says that a snapshot begins: the receiver has accepted nothing of its first snapshot.
     """
-    part = next_slice(lane, reader, blocked, _room(lane, context))
+    part = next_batch(lane, reader, blocked, _room(lane, context))
     if part and not lane.answered_sequence and _mode(part) != "snapshot":
-        return _freeze(lane, Slice(part.run, (), lane.cursor, is_end=False), context, "snapshot", end_of_run=False)
+        beginning = Batch(part.run, (), cursor_of(lane), is_end=False)
+        return _freeze(lane, beginning, context, "snapshot", end_of_run=False)
     if part:
-        end_of_run = part.is_end and not blocked and _may_end(lane, part)
+        end_of_run = part.is_end and not blocked.has_trouble and _may_end(lane, part)
         return _freeze(lane, part, context, _mode(part), end_of_run=end_of_run)
-    if lane.closing and not blocked:
-        nothing = Slice(_run_at_the_cursor(lane), (), lane.cursor, is_end=True)
+    if lane.closing and not blocked.has_trouble:
+        nothing = Batch(_run_at_the_cursor(lane), (), cursor_of(lane), is_end=True)
         return _freeze(lane, nothing, context, "changes", end_of_run=True)
     return None
 
 
 def as_message(envelope: Envelope, course_id: str) -> Message:
-    """Return what a target is handed."""
+    """Return the envelope as the message that a target's ``send`` gets."""
     return Message(envelope.message_id, bytes(envelope.body), course_id, tuple(envelope.operation_ids))
 
 
-def _may_end(lane: Lane, part: Slice) -> bool:
-    """A snapshot of several envelopes is ended by one without operations, in mode ``changes``.
+def _may_end(lane: Lane, part: Batch) -> bool:
+    """Tell whether an envelope with operations may say that its run is over.
 
-    An envelope may come twice. Had the last one of a snapshot ended it, its second coming would look like the whole of
-    another snapshot, and the receiver would drop everything else.
+    An extra envelope without operations, in mode ``changes``, ends a snapshot of several envelopes. The reason: an
+    envelope may come twice. If the last envelope of a snapshot also ended it, its second delivery would look like a
+    whole new snapshot, and the receiver would delete everything else.
     """
     return _mode(part) != "snapshot" or not lane.closing
 
 
-def _mode(part: Slice) -> str:
+def _mode(part: Batch) -> str:
     return RunKind(part.run.kind).mode
 
 
 def _room(lane: Lane, context: Mapping[str, Any]) -> int:
     head = HEAD_BYTES + len(lane.course.key.encode()) + len(_json(context).encode())
-    return settings.COURSE_SYNC_ENVELOPE_BYTES - head
+    limit: int = settings.COURSE_SYNC_ENVELOPE_BYTES
+    return limit - head
 
 
-def _freeze(lane: Lane, part: Slice, context: Mapping[str, Any], mode: str, *, end_of_run: bool) -> Envelope:
+def _freeze(lane: Lane, part: Batch, context: Mapping[str, Any], mode: str, *, end_of_run: bool) -> Envelope:
     return Envelope.objects.create(
         lane=lane,
         message_id=f"msg_{uuid.uuid4().hex}",
@@ -77,8 +82,8 @@ def _freeze(lane: Lane, part: Slice, context: Mapping[str, Any], mode: str, *, e
     )
 
 
-def _body(lane: Lane, part: Slice, context: Mapping[str, Any], mode: str, end_of_run: bool) -> bytes:
-    """The body as the contract writes it; the operations are JSON already."""
+def _body(lane: Lane, part: Batch, context: Mapping[str, Any], mode: str, end_of_run: bool) -> bytes:
+    """Return the body in the form of the contract. The operations are already JSON, so they are inserted as text."""
     data = {
         "schema_version": SCHEMA_VERSION,
         "course_id": lane.course.key,
@@ -100,6 +105,6 @@ def _json(value: Any) -> str:
 
 
 def _run_at_the_cursor(lane: Lane) -> Run:
-    """The run that led to where the lane stands; what was recorded behind it meanwhile does not count."""
+    """Return the run of the operation at the lane's cursor, or of the last one before it."""
     rows = JournalOperation.objects.filter(visible(lane), position__lte=lane.cursor)
     return Run.objects.get(pk=rows.order_by("-position").values_list("run_id", flat=True)[0])

@@ -1,8 +1,11 @@
-"""What brings a receiver in line for the entities it has problems with: planned from what they are now. Pure."""
+"""Plans repairs: operations that correct the entities that a receiver has problems with. Pure: no database.
+
+A repair is planned from the entities as they are recorded now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -15,7 +18,7 @@ _PLACE = ("parent_id", "index")
 
 @attrs.frozen
 class Undone:
-    """An operation to be made up for. ``misplaced``: it was carried out, beside a sibling that was not in its place."""
+    """An operation that a repair must correct. ``misplaced``: it was applied, after a sibling not in its place."""
 
     operation: Operation
     misplaced: bool = False
@@ -23,13 +26,13 @@ class Undone:
 
 @attrs.define
 class Doubt:
-    """What is not certain of an entity at the receiver, as its undone operations tell.
+    """The facts about an entity at the receiver that are uncertain, derived from its undone operations.
 
-    One that was refused may have been carried out all the same, by an attempt without an answer. So nothing is
-    concluded from what the receiver should hold; where in doubt it is told once more.
+    The receiver may have applied an operation that it refused, in an earlier attempt without an answer. So a repair
+    does not rely on what the receiver should have; it sends every uncertain fact again.
 
-    ``exists``: whether it is there at all. ``fields``: those that may differ, with what they were. ``place``: where it
-    was, if that may differ.
+    ``exists``: it is uncertain whether the entity exists. ``fields``: the fields that may differ, with their old
+    values. ``place``: the old place (``parent_id``, ``index``) if the place may differ, else None.
     """
 
     exists: bool = False
@@ -37,29 +40,30 @@ class Doubt:
     place: Mapping[str, Any] | None = None
 
     def learn(self, undone: Undone) -> None:
-        """Take in one more operation; the first that names a field or a place tells what it was."""
+        """Add one operation. The first operation that names a field or the place gives its old value."""
         operation = undone.operation
         if undone.misplaced:
-            self._was_at({"parent_id": operation.parent_id, "index": operation.index})
+            self._note_place({"parent_id": operation.parent_id, "index": operation.index})
             return
         self.exists |= operation.operation in ("create", "delete")
         if operation.operation == "update":
             self.fields = {**operation.previous, **self.fields}
         elif operation.operation in ("move", "delete"):
-            self._was_at(operation.previous)
+            self._note_place(operation.previous)
 
-    def _was_at(self, place: Mapping[str, Any]) -> None:
+    def _note_place(self, place: Mapping[str, Any]) -> None:
         if self.place is None and place.get("parent_id") is not None:
             self.place = {name: place[name] for name in _PLACE}
 
 
-def repairs(now: Structure, undone: Sequence[Undone]) -> list[Operation]:
-    """Return operations that make up for ``undone`` ones, in the order of every run.
+def repairs(now: Structure, undone: Sequence[Undone], lacking: Collection[str] = ()) -> list[Operation]:
+    """Return the operations that correct the ``undone`` ones, in the order that every run has.
 
-    ``now`` is the course as recorded; ``undone`` is in the order of the journal. A create may name what is there
-    already, and a delete what is not.
+    ``now``: the course as recorded. ``undone``: in the order of the journal. ``lacking``: the ids of entities that the
+    receiver may lack for another reason (:mod:`course_sync_plugin.lanes.skipped`); they are created. A create may name
+    an entity that the receiver already has, and a delete may name one that it does not have.
     """
-    doubts: dict[str, Doubt] = {}
+    doubts = {entity_id: Doubt(exists=True) for entity_id in lacking}
     for one in undone:
         doubts.setdefault(one.operation.entity_id, Doubt()).learn(one)
     return [*_placed(now, doubts), *_updated(now, doubts), *_deleted(now, doubts, undone)]
@@ -70,7 +74,7 @@ def _placed(now: Structure, doubts: Mapping[str, Doubt]) -> Iterator[Operation]:
         doubt = doubts.get(entity.entity_id)
         if doubt is None:
             continue
-        after_id = now.children[entity.parent_id][index - 1] if index else None
+        after_id = now.children_of(entity.parent_id)[index - 1] if index else None
         handler = handler_for(entity.block_type)
         if doubt.exists:
             yield handler.create(entity, index, after_id)
@@ -89,7 +93,7 @@ def _updated(now: Structure, doubts: Mapping[str, Doubt]) -> Iterator[Operation]
 
 
 def _deleted(now: Structure, doubts: Mapping[str, Doubt], undone: Sequence[Undone]) -> Iterator[Operation]:
-    """Deletions as the journal has them, children first, each with the place where the receiver holds the entity."""
+    """Yield the deletions in the order of the journal, children first, each with the entity's place at the receiver."""
     deletes = {one.operation.entity_id: one.operation for one in undone if one.operation.operation == "delete"}
     for entity_id, delete in deletes.items():
         if entity_id not in now.entities:

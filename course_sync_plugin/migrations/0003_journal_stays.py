@@ -13,6 +13,21 @@ def name_targets(apps, schema_editor):
         runs.filter(lane=lane.pk, target_name=None).update(target_name=lane.target.name)
 
 
+def forget_removed_lanes(apps, schema_editor):
+    """Delete the rows that are for lanes that are gone: the older release has a foreign key there."""
+    run, operation, problem, lane = (
+        apps.get_model("course_sync_plugin", name) for name in ("Run", "JournalOperation", "Problem", "Lane")
+    )
+    gone = models.Q(lane__isnull=False) & ~models.Q(lane__in=lane.objects.values("pk"))
+    runs = list(run.objects.filter(gone).values_list("pk", flat=True))
+    operations = operation.objects.filter(gone | models.Q(run__in=runs))
+    problem.objects.filter(operation__in=list(operations.values_list("pk", flat=True))).delete()
+    operations.delete()
+    run.objects.filter(pk__in=runs).delete()
+    if schema_editor.connection.vendor == "postgresql":  # it alters no table while checks of foreign keys are deferred
+        schema_editor.connection.check_constraints()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -55,5 +70,5 @@ class Migration(migrations.Migration):
             name='lane',
             field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='runs', to='course_sync_plugin.lane'),
         ),
-        migrations.RunPython(name_targets, migrations.RunPython.noop, elidable=True),
+        migrations.RunPython(name_targets, forget_removed_lanes, elidable=True),
     ]

@@ -1,4 +1,4 @@
-"""What the catalog said, the runs that asked it, and how they are configured."""
+"""The tables of the catalog sync: its configuration, its runs, the records of course runs, and its progress."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from course_sync_plugin import limits
-from course_sync_plugin.cleaning import shown
 from course_sync_plugin.data import LONGEST_KEY
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.models.courses import SHA256_LENGTH, Lease
+from course_sync_plugin.sanitize import limits
+from course_sync_plugin.sanitize.text import short_repr
 
 
 class CatalogSyncConfiguration(ConfigurationModel):
-    """How ``update_catalog_data`` works; each change is a row, and the newest holds from the next run on.
+    """The configuration of ``update_catalog_data``. Each change adds a row; the next run uses the newest one.
 
     .. no_pii:
     """
@@ -63,17 +63,17 @@ class CatalogSyncConfiguration(ConfigurationModel):
         return f"{self.change_date}"
 
     def clean(self) -> None:
-        """Refuse numbers that are out of bounds, for the form in the admin."""
+        """Raise ValidationError for numbers that are out of bounds, for the form in the admin."""
         wrong = {name: [f"It must be {limit}."] for name, limit in self._out_of_bounds().items()}
         if wrong:
             raise ValidationError(wrong)
 
     def require_valid(self) -> None:
-        """Raise ConfigurationError where a number is out of bounds: not every row comes from the form."""
+        """Raise ConfigurationError if a number is out of bounds. Not every row comes from the form in the admin."""
         for name, limit in self._out_of_bounds().items():
-            field = self._meta.get_field(name).verbose_name
+            field, value = getattr(self._meta.get_field(name), "verbose_name", name), getattr(self, name)
             raise ConfigurationError(
-                f"In the admin, Catalog configurations: '{field}' is {shown(getattr(self, name))} and must be {limit}."
+                f"In the admin, Catalog configurations: '{field}' is {short_repr(value)} and must be {limit}."
             )
 
     def _out_of_bounds(self) -> dict[str, limits.Limit]:
@@ -81,15 +81,15 @@ class CatalogSyncConfiguration(ConfigurationModel):
 
 
 class CatalogRun(models.Model):
-    """One run of ``update_catalog_data``, with everything it counted. ``ended_at`` is null while it is not finished.
+    """One run of ``update_catalog_data`` with its counts. ``ended_at`` is null while it runs or can be continued.
 
-    ``counts`` maps the name of what is counted to how often; ``refused`` and ``kept`` map reasons to how often.
+    ``counts`` maps the name of each count to a number. ``refused`` and ``kept`` map reasons to numbers.
 
     .. no_pii:
     """
 
     class State(models.TextChoices):
-        """How a run stands."""
+        """The state of a run."""
 
         RUNNING = "running", _("running")
         STOPPED = "stopped", _("stopped; the next run goes on")
@@ -116,11 +116,11 @@ class CatalogRun(models.Model):
 
 
 class CatalogRecord(models.Model):
-    """What the catalog last said of a course run.
+    """The values that the catalog last returned for a course run.
 
-    ``values`` maps columns of the course overview to the last valid value of each. ``refused``: why a row was not
-    taken, empty for a good one. ``drift`` maps columns owned by Studio that differ there to since when. ``check_at``:
-    when the overview's columns are to be compared with this row.
+    ``values`` maps columns of the course overview to the last valid value of each. ``refused``: why the last row of the
+    catalog was refused; empty if it was accepted. ``drift`` maps columns that Studio owns, and that differ there, to
+    the time since which they differ. ``check_at``: the time at which the overview must be compared with this row.
 
     .. no_pii:
     """

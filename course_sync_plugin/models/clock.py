@@ -1,22 +1,22 @@
-"""The database's clock, in UTC: leases and due times of many machines are compared by one clock.
+"""The database's clock, in UTC. All machines use it for leases and due times, so they compare times of one clock.
 
-Django's ``Now()`` will not do: on MySQL it follows the session's time zone, which need not be UTC, and it takes no
-offset that works alike on all four databases.
+Django's ``Now()`` will not do: on MySQL it follows the session's time zone, which need not be UTC, and no way to add
+an offset to it works on all four databases.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db.models import DateTimeField, Func
 
-from course_sync_plugin.limits import MOMENT
+from course_sync_plugin.sanitize.limits import MOMENT
 
 
 class DatabaseNow(Func):
     """The database's time now plus ``seconds`` (a float, may be negative), a year away at most.
 
-    Beyond the year 9999 MariaDB and SQLite make NULL of a moment, and Python cannot read what PostgreSQL makes of it.
+    For a moment after the year 9999, MariaDB and SQLite return NULL, and PostgreSQL a value that Python cannot read.
     """
 
     output_field = DateTimeField()
@@ -26,15 +26,15 @@ class DatabaseNow(Func):
         self.microseconds = round(MOMENT.cut(seconds) * 1_000_000)
 
     def get_group_by_cols(self) -> list[Any]:
-        """Group by no moment: PostgreSQL's clock goes on while a statement runs, and every row would be a group."""
+        """Keep the moment out of GROUP BY. PostgreSQL's clock runs on in a statement, so each row would be a group."""
         return []
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
-        """Refuse a database that none of the methods below knows."""
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> NoReturn:
+        """Raise NotImplementedError for a database for which there is no method below."""
         raise NotImplementedError(f"course_sync_plugin does not run on {connection.vendor}")
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
-        """SQLite keeps times as text in UTC."""
+        """SQLite: times are text in UTC."""
         return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %s)", [f"{self.microseconds / 1_000_000:+f} seconds"]
 
     def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
@@ -42,5 +42,5 @@ class DatabaseNow(Func):
         return "DATE_ADD(UTC_TIMESTAMP(6), INTERVAL %s MICROSECOND)", [self.microseconds]
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
-        """PostgreSQL: the clock on the wall, not the beginning of the transaction."""
+        """PostgreSQL: the present time, not the time at which the transaction began."""
         return "(CLOCK_TIMESTAMP() + %s * INTERVAL '1 microsecond')", [self.microseconds]

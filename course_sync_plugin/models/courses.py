@@ -1,4 +1,4 @@
-"""Courses and their entities as they were last recorded, and the markers that say: look again."""
+"""The tables of courses and entities as last recorded, of the markers of new publishes, and of held runs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SHA256_LENGTH = 64
 
 
 def digest_of(text: str) -> str:
-    """Return the digest by which an exact key is unique: MySQL's collation compares without case."""
+    """Return the digest that makes an exact key unique: MySQL compares the key itself without regard to case."""
     return sha256(text.encode()).hexdigest()
 
 
 class Lease(models.Model):
-    """The right to work on a row, held for a while: a worker that died loses it, a worker that overslept too.
+    """The right to work on a row, for a limited time. A worker that dies or takes too long loses it.
 
     .. no_pii:
     """
@@ -36,8 +36,8 @@ class Lease(models.Model):
 class Course(Lease):
     """A course run as it was last recorded.
 
-    ``published_version`` is the recorded one, empty for a course that was never recorded or is deleted.
-    ``attempts`` and ``last_error``: it could not be read.
+    ``published_version``: the recorded version; empty if the course was never recorded or is deleted. ``attempts`` and
+    ``last_error`` are set if the course could not be read; then ``lease_until`` is the time of the last failure.
 
     .. no_pii:
     """
@@ -61,10 +61,10 @@ class Course(Lease):
 
 
 class Marker(models.Model):
-    """Somebody published this course: the one row that the author's request writes.
+    """A note that a course was published or deleted. It is the one row that the author's request writes.
 
-    The course's own row need not exist yet, so there is no constraint behind the foreign key. ``seen_at`` lies ahead
-    where the course could not be read, or is excluded: then it is looked at again.
+    The row of the course need not exist yet, so the foreign key has no constraint. ``seen_at`` is in the future if the
+    course could not be read or is excluded; the sync looks at it again at that time.
 
     .. no_pii:
     """
@@ -89,12 +89,12 @@ class Marker(models.Model):
 
     @classmethod
     def put(cls, course_key: str) -> Marker:
-        """Insert a marker: one INSERT."""
+        """Insert a marker, with one INSERT."""
         return cls.objects.create(course_id=digest_of(course_key), course_key=course_key, seen_at=DatabaseNow())
 
 
 class Entity(models.Model):
-    """An entity as it was last recorded. ``revision`` counts its changes, ``digest`` is that of its fields.
+    """An entity as it was last recorded. ``revision`` counts its changes; ``digest`` is the digest of its fields.
 
     .. no_pii:
     """
@@ -122,9 +122,10 @@ class Entity(models.Model):
 
 
 class HeldRun(models.Model):
-    """A run that would delete too much: nothing of it is recorded until an operator approves exactly this one.
+    """A run that would delete too much. It is not recorded until an operator approves exactly this run.
 
-    ``published_version`` is empty where the course itself is gone; ``set_digest`` is that of the ids to be deleted.
+    ``published_version`` is empty if the course itself is deleted. ``deletes``: the number of entities that the run
+    would delete, ``of`` how many. ``set_digest``: the digest of their ids.
 
     .. no_pii:
     """

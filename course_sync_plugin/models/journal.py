@@ -1,4 +1,8 @@
-"""The journal: every operation of every course, per course in one unbroken order. Its rows are never deleted."""
+"""The tables of the journal: all runs and operations, per course in one unbroken order.
+
+Rows are never changed, but for the mark ``pruned_at`` of a run. Only ``upkeep/prune`` deletes rows: those that are old
+and that no lane needs. A position is never used again.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +17,29 @@ from course_sync_plugin.models.lanes import Lane
 
 
 class RunKind(models.TextChoices):
-    """What a run is for. Snapshot and repair runs stand in the journal for one lane alone."""
+    """The purpose of a run. Snapshots, repairs and differences are in the journal for one lane only.
+
+    A difference takes the place of a long backlog. If nothing is left of the course, it is a deletion for one lane.
+    """
 
     INITIAL = "initial", _("first record of a course")
     CHANGES = "changes", _("changes")
     DELETION = "deletion", _("deletion of a course")
     SNAPSHOT = "snapshot", _("snapshot for a lane")
     REPAIR = "repair", _("repair for a lane")
+    DIFFERENCE = "difference", _("difference in place of a long backlog of a lane")
 
     @property
     def mode(self) -> str:
-        """Return how a receiver reads such a run: a snapshot's creates are upserts."""
+        """Return the ``mode`` of messages of such a run. In a snapshot a receiver treats creates as upserts."""
         return "snapshot" if self in (RunKind.INITIAL, RunKind.SNAPSHOT) else "changes"
 
 
-def _lane(**options: Any) -> models.ForeignKey:
-    """Return the column of the lane that a row is for alone. The row stays when the lane is removed with its target.
+def _lane(**options: Any) -> models.ForeignKey[Lane | None, Lane | None]:
+    """Return the column for the only lane that a row is for. The row stays when the lane is removed with its target.
 
-    There is no constraint behind it: a removed lane's id is never given to another lane, and NULL would make the row
-    visible to every lane.
+    The column has no constraint and keeps the id of a removed lane: NULL would make the row visible to every lane. The
+    id of a removed lane is never given to another lane.
     """
     return models.ForeignKey(Lane, null=True, db_constraint=False, on_delete=models.DO_NOTHING, **options)
 
@@ -39,7 +47,8 @@ def _lane(**options: Any) -> models.ForeignKey:
 class Run(models.Model):
     """One sync of one course that found something.
 
-    ``target_name``: the name that the target of ``lane`` had when the run was written.
+    ``target_name``: the name that the target of ``lane`` had when the run was written. ``pruned_at``: the time from
+    which on operations of this initial run may be missing, so no lane may begin with it. NULL: no lane may miss one.
 
     .. no_pii:
     """
@@ -54,17 +63,19 @@ class Run(models.Model):
     ended_at = models.DateTimeField()
     operations_count = models.PositiveIntegerField()
     incomplete = models.BooleanField(default=False)
+    pruned_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "course_sync_run"
         verbose_name = _("run")
+        indexes = [models.Index(fields=["ended_at"], name="course_sync_run_ended")]
 
     def __str__(self) -> str:
         return f"{self.course} {self.published_version} ({self.kind})"
 
 
 class JournalOperation(models.Model):
-    """One operation in the journal. ``lane`` is set where it stands there for that lane alone.
+    """One operation in the journal. ``lane`` is set if the operation is for that lane only.
 
     .. no_pii:
     """
@@ -108,7 +119,7 @@ class JournalOperation(models.Model):
         )
 
     def as_operation(self) -> Operation:
-        """Return what the row stands for."""
+        """Return the operation that is in the row."""
         return Operation(
             self.operation,
             self.entity_type,

@@ -1,4 +1,4 @@
-"""Targets, what they want, and what must travel with it."""
+"""The tables of targets, of their subscriptions and of the contexts that are sent to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ from course_sync_plugin.models.text import ForeignText
 class Target(models.Model):
     """A system that receives operations.
 
-    ``secret`` and ``previous_secret`` are encrypted (:mod:`course_sync_plugin.secrets`). ``entity_types`` empty: all.
+    ``secret``, ``previous_secret`` and ``token`` are encrypted (:mod:`course_sync_plugin.secrets`). ``token`` is the
+    access token for the API of the other system; NULL: it needs none. If ``entity_types`` is empty, the target gets all
+    types.
+
+    ``site``: the root URL of the LMS for which the target was made or confirmed. On another site, as after a restored
+    dump, its lanes wait until an operator confirms it. NULL: none yet, as in rows of an older release; the next sweep
+    notes the site on which it runs.
+
+    The circuit breaker, NULL in rows of an older release: ``breaker_failures`` counts the requests without an answer
+    since the last answer. ``breaker_opened_at`` is set while the breaker is open; then no lane sends, except one probe
+    from ``breaker_probe_at`` on. ``breaker_error`` says why it opened, ``breaker_probes`` counts the probes since.
+    ``breaker_token`` names the lane whose request is the probe.
 
     .. no_pii:
     """
@@ -27,28 +38,44 @@ class Target(models.Model):
     url = models.TextField(blank=True, default="")
     secret = models.TextField(blank=True, default="")
     previous_secret = models.TextField(blank=True, default="")
+    token = models.TextField(null=True, blank=True)
     previous_secret_until = models.DateTimeField(null=True, blank=True)
     entity_types = models.JSONField(default=list, blank=True)
     options = models.JSONField(default=dict, blank=True)
     paused = models.BooleanField(default=False)
     disabled_reason = ForeignText(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
+    site = models.TextField(null=True, blank=True)
+    breaker_failures = models.PositiveIntegerField(null=True, blank=True)
+    breaker_opened_at = models.DateTimeField(null=True, blank=True)
+    breaker_probe_at = models.DateTimeField(null=True, blank=True)
+    breaker_probes = models.PositiveIntegerField(null=True, blank=True)
+    breaker_token = models.CharField(max_length=32, null=True, blank=True)
+    breaker_error = ForeignText(null=True, blank=True)
 
     class Meta:
         db_table = "course_sync_target"
         verbose_name = _("target")
+        # They hold for every page in the admin (admin/shared/permissions.py), not for this table alone.
+        permissions = [
+            ("view_sync", _("Can see all pages of Course sync")),
+            ("operate_sync", _("Can see and act on all pages of Course sync")),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def wants(self, course: Course) -> bool:
-        """Tell whether a subscription of this target names the course (none: every course). Uses prefetched rows."""
+        """Tell whether this target wants the course: it has no subscriptions, or one of them includes the course.
+
+        The method uses prefetched subscriptions.
+        """
         subscriptions = list(self.subscriptions.all())
         return not subscriptions or any(subscription.names(course) for subscription in subscriptions)
 
 
 class Subscription(models.Model):
-    """Which courses a target wants: those of an organisation, or one. A target without any wants all.
+    """The courses of one organisation, or one course, that a target wants. Without subscriptions it wants all courses.
 
     .. no_pii:
     """
@@ -65,12 +92,12 @@ class Subscription(models.Model):
         return self.course_key or self.org
 
     def names(self, course: Course) -> bool:
-        """Tell whether the course is one of those wanted; case counts, as it does in keys."""
+        """Tell whether the subscription includes the course. Case matters, as in course keys."""
         return self.course_key == course.key if self.course_key else self.org == course.org
 
 
 class CourseContext(models.Model):
-    """What a target must know of a course beside its operations; travels as ``data.context``.
+    """Values that a target needs to know about a course. Each message sends them as ``data.context``.
 
     .. no_pii:
     """
@@ -90,6 +117,6 @@ class CourseContext(models.Model):
 
     @classmethod
     def of(cls, target_id: int, course_key: str) -> Mapping[str, str]:
-        """Return what is set for a course at a target."""
+        """Return the values that are set for a course at a target."""
         row = cls.objects.filter(target=target_id, key_digest=digest_of(course_key)).first()
         return row.values if row else {}

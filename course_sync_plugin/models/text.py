@@ -1,4 +1,4 @@
-"""Columns for text from other systems: answers of receivers, messages of errors."""
+"""Defines a column for text from other systems: answers of receivers, messages of errors."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from typing import Any
 
 from django.db import models
 
-from course_sync_plugin.cleaning import cleaned
+from course_sync_plugin.sanitize.text import cleaned
 
-#: utf8mb3 (older sites) holds nothing beyond the basic plane: a receiver's reason with an emoji in it must not be why
-#: its lane stands still.
+#: Characters beyond the basic plane. utf8mb3 (older sites) cannot store them, and an emoji in a receiver's reason must
+#: not stop its lane.
 _UNSTORABLE = re.compile("[\U00010000-\U0010ffff]")
 
 
+def storable(text: str) -> str:
+    """Return a text cleaned, in which each character that some database cannot store is U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", cleaned(text))
+
+
 class ForeignText(models.TextField):
-    """A column for messages of receivers and of errors: cleaned, and what cannot be stored everywhere is U+FFFD."""
+    """A column that cleans its text. Each character that some database cannot store becomes U+FFFD."""
 
     def get_prep_value(self, value: Any) -> Any:
-        """Clean the text and replace what cannot be stored."""
+        """Clean the text and replace the characters that some database cannot store."""
         text = super().get_prep_value(value)
-        return _UNSTORABLE.sub("\ufffd", cleaned(text)) if isinstance(text, str) else text
+        return storable(text) if isinstance(text, str) else text
 
     def deconstruct(self) -> Any:
-        """A text column like any other, for migrations."""
+        """Present the column to migrations as a plain text column."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.TextField", args, kwargs

@@ -1,0 +1,1 @@
+"""The REST API of the plugin, one package per version."""

@@ -1,4 +1,4 @@
-"""Development: as in common."""
+"""Settings for development: the same as in ``common``."""
 
 from course_sync_plugin.settings.common import plugin_settings
 

@@ -1,4 +1,4 @@
-"""The host's YAML has the last word: it is read before this runs."""
+"""Settings for production: values in the host's YAML win over the defaults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from course_sync_plugin.settings import common
 
 
 def plugin_settings(settings: Any) -> None:
-    """Take over each of our settings that the operator's YAML names."""
+    """Set the defaults, then each of our settings that is in the YAML. The host has read the YAML (``ENV_TOKENS``)."""
     common.plugin_settings(settings)
     tokens = getattr(settings, "ENV_TOKENS", None) or {}
     for name in common.DEFAULTS.keys() & tokens.keys():

@@ -1,4 +1,4 @@
-"""The host's own tests: as in common."""
+"""Settings for the host's own tests: the same as in ``common``."""
 
 from course_sync_plugin.settings.common import plugin_settings
 

@@ -1,7 +1,7 @@
-"""From raw blocks, as a source finds them, to the structure: the rules that every source shares.
+"""Builds the structure of a course from raw blocks, by the rules that all sources share.
 
-Inheritance follows the platform (``xmodule/modulestore/inheritance.py``): the value that holds is the block's own,
-else that of its nearest ancestor that sets one.
+Inheritance follows the platform (``xmodule/modulestore/inheritance.py``): the effective value is the block's own, else
+that of the nearest ancestor that sets one.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from course_sync_plugin.structure.values import Reading, read
 
 @attrs.frozen(slots=True)
 class RawBlock:
-    """One block as its source holds it.
+    """One block as its source stores it.
 
-    ``fields`` are the fields that are explicitly set, raw; a component's ``content_digest`` is among them.
-    ``unreadable``: some of its children could not be read, so what is missing below it is not gone.
+    ``fields``: the raw values of the fields that are explicitly set, and a component's ``content_digest``.
+    ``unreadable``: some children could not be read, so entities that are missing below the block are not deleted.
     """
 
     entity_id: str
@@ -35,16 +35,16 @@ class RawBlock:
 
 @lru_cache(maxsize=1)
 def inheritable() -> frozenset[str]:
-    """Return the names of all fields whose inherited value counts somewhere."""
+    """Return the names of the fields that are effective for at least one entity type."""
     return frozenset(name for handler in chain() for name, field in handler.fields.items() if field.effective)
 
 
 @attrs.define
 class StructureBuilder:
-    """Walks the raw blocks of one course from its root and writes down the entities.
+    """Walks through the raw blocks of one course from the root and collects the entities.
 
-    ``blocks`` is keyed by entity id; the root's id is the course key. A block with two parents belongs to the first
-    in document order; blocks that the walk does not reach (orphans) are not in the structure.
+    ``blocks``: the raw blocks by entity id; the root's id is the course key. A block with two parents belongs to the
+    first one in document order. Blocks that the walk does not reach (orphans) are not in the structure.
     """
 
     course_id: str
@@ -56,9 +56,9 @@ class StructureBuilder:
     _readings: dict[tuple[str, int], Reading] = attrs.field(factory=dict, init=False)
 
     def build(self) -> Structure:
-        """Return the structure. Raises InvalidCourse where an entity id is longer than 255 characters."""
+        """Return the structure. Raises InvalidCourse if an entity id is longer than 255 characters."""
         waiting: list[tuple[str, str | None, Mapping[str, Any]]] = [(self.course_id, None, {})]
-        while waiting:  # a stack and no recursion: courses can be deep
+        while waiting:  # a stack instead of recursion, because courses can be deep
             entity_id, parent_id, inherited = waiting.pop()
             if entity_id in self._entities:
                 continue
@@ -76,7 +76,7 @@ class StructureBuilder:
 
     @staticmethod
     def _settings(block: RawBlock, inherited: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the block's children inherit."""
+        """Return the values that the block's children inherit."""
         own = {name: value for name, value in block.fields.items() if name in inheritable()}
         return {**inherited, **own} if own else inherited
 
@@ -94,15 +94,19 @@ class StructureBuilder:
             raw = (settings if field.effective else block.fields).get(name)
             if raw is None:
                 continue
-            reading = self._inherited(field.kind, raw) if field.effective else read(field.kind, raw)
+            reading = self._read_once(field.kind, raw) if field.effective else read(field.kind, raw)
             if reading.warning:
                 self.warnings.append(f"{block.entity_id}: {name} {reading.warning}")
             if reading.value is not None:
                 fields[name] = reading.value
         return Entity(block.entity_id, handler.entity_type, block.block_type, parent_id, fields)
 
-    def _inherited(self, kind: str, raw: Any) -> Reading:
-        """What many blocks have from one is read once: it may be large. ``blocks`` keeps the raw value itself alive."""
+    def _read_once(self, kind: str, raw: Any) -> Reading:
+        """Return the reading of an effective value.
+
+        Many blocks inherit the same raw value, which may be large, so it is read only once. The cache uses the identity
+        of the raw value, which is safe because ``blocks`` keeps it alive.
+        """
         key = kind, id(raw)
         if key not in self._readings:
             self._readings[key] = read(kind, raw)

@@ -1,4 +1,7 @@
-"""Digests that tell whether something changed. Canonical JSON, so the order of keys never counts."""
+"""Computes digests that show whether something changed.
+
+They are made from canonical JSON, so the order of keys does not matter.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from course_sync_plugin.data import Structure
 
 
 def canonical(value: Any) -> bytes:
-    """Return a value as JSON that is the same for equal values."""
+    """Return a value as JSON in UTF-8. Equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -25,10 +28,26 @@ def digest(fields: Mapping[str, Any]) -> str:
     return sha256(canonical(fields)).hexdigest()
 
 
+def entity_digest(entity_type: str, block_type: str, fields: Mapping[str, Any]) -> str:
+    """Return the digest that a receiver computes of an entity that it holds (sha256, 64 hexadecimal characters).
+
+    The contract for receivers describes it, so it must stay as it is. A field without a value counts as absent, and a
+    whole number has no fraction: many languages read 1.0 as 1.
+    """
+    held = {name: value for name, value in fields.items() if value is not None}
+    plain = json.loads(canonical([entity_type, block_type, held]), parse_float=_number)
+    return sha256(canonical(plain)).hexdigest()
+
+
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
 def structure_digest(structure: Structure, digests: Mapping[str, str]) -> str:
     """Return the digest of a whole course: every entity in document order with its parent and its fields.
 
-    What could not be read counts too: a subsection that becomes unreadable is a difference.
+    The unreadable entities count too: a subsection that becomes unreadable changes the digest.
     """
     whole = sha256(canonical(sorted(structure.unreadable)))
     for entity_id, entity in structure.entities.items():

@@ -1,4 +1,4 @@
-"""What cannot be read is not gone: what was known below an unreadable place stays as it was."""
+"""Keeps the known entities below a block that could not be read completely, so that they do not count as deleted."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from course_sync_plugin.data import Entity, Structure
 
 
 def retain_unreadable(old: Structure, new: Structure) -> Structure:
-    """Return ``new`` with the entities of ``old`` that may be hidden in it.
+    """Return ``new`` with those entities of ``old`` that may be hidden in an unreadable place.
 
-    Below an entity that ``new`` could not read completely, the children that ``old`` had and that are placed nowhere
-    in ``new`` stay where they were, each with what it held and lost; each follows its nearest elder sibling that is
-    still there. Where nothing is missing, ``new`` itself is returned.
+    If an entity of ``new`` is unreadable, its children in ``old`` that ``new`` has nowhere stay below it, each with its
+    own missing descendants. Each stays after its nearest previous sibling that still exists. If nothing is missing,
+    ``new`` itself is returned.
     """
     retained: dict[str, Entity] = {}
     children: dict[str, Sequence[str]] = {}
     for parent_id in new.unreadable:
         missing = {child for child in old.children.get(parent_id, ()) if child not in new.entities}
         if missing:
-            children[parent_id] = _grafted(old.children[parent_id], new.children.get(parent_id, ()), missing)
+            children[parent_id] = _merge_siblings(old.children[parent_id], new.children.get(parent_id, ()), missing)
             _retain_below(old, new, missing, retained, children)
-    return _rebuilt(new, retained, children) if retained else new
+    return _with_retained(new, retained, children) if retained else new
 
 
-def _grafted(old: Sequence[str], new: Sequence[str], missing: set[str]) -> list[str]:
-    """Put the missing siblings behind their nearest elder sibling that is still there, or first."""
+def _merge_siblings(old: Sequence[str], new: Sequence[str], missing: set[str]) -> list[str]:
+    """Return the new siblings with each missing one after its nearest previous sibling that still exists, or first."""
     followers: dict[str | None, list[str]] = {None: []}
     present, elder = set(new), None
     for child in old:
@@ -49,7 +49,7 @@ def _retain_below(
     retained: dict[str, Entity],
     children: dict[str, Sequence[str]],
 ) -> None:
-    """Keep the missing entities and, with each, what it held; what is placed elsewhere now is not among it."""
+    """Add the missing entities and their descendants to ``retained``, except those that have a new place in ``new``."""
     waiting = list(roots)
     while waiting:
         entity_id = waiting.pop()
@@ -60,8 +60,8 @@ def _retain_below(
             waiting.extend(lost)
 
 
-def _rebuilt(new: Structure, retained: Mapping[str, Entity], children: Mapping[str, Sequence[str]]) -> Structure:
-    """The new structure with the retained entities, all in document order."""
+def _with_retained(new: Structure, retained: Mapping[str, Entity], children: Mapping[str, Sequence[str]]) -> Structure:
+    """Return the new structure with the retained entities, all in document order."""
     placed = {**new.children, **{parent: tuple(kids) for parent, kids in children.items()}}
     known = {**new.entities, **retained}
     entities: dict[str, Entity] = {}
@@ -70,6 +70,6 @@ def _rebuilt(new: Structure, retained: Mapping[str, Entity], children: Mapping[s
         entity_id = waiting.pop()
         entities[entity_id] = known[entity_id]
         waiting.extend(reversed(placed.get(entity_id, ())))
-    # in document order of the parents, as a source writes them down
+    # in document order of the parents, as a source returns them
     ordered = {entity_id: placed[entity_id] for entity_id in entities if entity_id in placed}
     return attrs.evolve(new, entities=entities, children=ordered)

@@ -1,9 +1,8 @@
-"""How values are written down, so that one value looks the same whatever source it came from.
+"""Normalises the values of fields, so that a value looks the same from every source.
 
-A source may hold a Python value (the modulestore), a JSON value (``policy.json``) or a string (an OLX attribute, where
-the platform wrote some values as JSON and some not). The rules are those of the fields that read them in the
-platform: ``xblock/fields.py``, ``xmodule/fields.py`` (Date, Timedelta) and ``deserialize_field`` of
-``xmodule/xml_block.py``.
+A source may have a Python value (the modulestore), a JSON value (``policy.json``) or a string (an OLX attribute; the
+platform wrote some of these as JSON and some not). The rules are those of the platform's fields:
+``xblock/fields.py``, ``xmodule/fields.py`` (Date, Timedelta) and ``deserialize_field`` of ``xmodule/xml_block.py``.
 """
 
 from __future__ import annotations
@@ -15,46 +14,53 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from dateutil import parser as dateutil_parser
 from dateutil import tz
 
-from course_sync_plugin.cleaning import shown
 from course_sync_plugin.data import utc_text
+from course_sync_plugin.sanitize.text import short_repr
 from course_sync_plugin.structure.digest import canonical
 
-#: Control characters and surrogates that XML forbids; the platform's String field drops them too.
+#: The block type of an html component, and the field that has its HTML (``xmodule/html_block.py``).
+HTML, HTML_FIELD = "html", "data"
+
+#: Control characters and surrogates that XML forbids; the platform's String field removes them too.
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-#: "2 days 5 hours 59 minutes 59 seconds", every part optional, in this order.
+#: For example "2 days 5 hours 59 minutes 59 seconds": every part is optional, the order is fixed.
 DURATION = re.compile(
     r"(?:(?P<days>\d+) days?)?\s?(?:(?P<hours>\d+) hours?)?\s?"
     r"(?:(?P<minutes>\d+) minutes?)?\s?(?:(?P<seconds>\d+) seconds?)?"
 )
 
-#: Levels of objects and lists in one value. MariaDB takes JSON of 31 levels. In the body of an envelope, which a
-#: receiver may store as it comes, five stand around a value: body, ``data``, ``operations``, the operation, ``fields``.
+#: Largest number of nested levels of objects and lists in one value. MariaDB accepts JSON of 31 levels. In the body of
+#: an envelope, which a receiver may store unchanged, five levels are around a value: the body, ``data``,
+#: ``operations``, the operation, ``fields``.
 DEEPEST = 31 - 5
 
-#: Bytes of one value, as JSON in UTF-8. An operation holds a handful of values twice, before and after, and must fit
-#: into one statement of the database and one message.
+#: Largest number of bytes of one value, as JSON in UTF-8. An operation has a few values twice, the old and the new one,
+#: and must fit into one statement of the database and one message.
 LARGEST = 64 * 2**10
 
-#: Two dates that differ in year, month and day: what a parser fills in from them was not in the text.
+Value = TypeVar("Value")
+
+#: Two default dates that differ in year, month and day. If a parser's result depends on them, the text lacks a part.
 _ONE_DAY, _OTHER_DAY = datetime(2000, 1, 1), datetime(2004, 2, 2)
 
 
 class InvalidValue(ValueError):
-    """A value that its field does not accept; the message says why."""
+    """A field does not accept the value; the message says why."""
 
 
 def normalised(kind: str, raw: Any) -> Any:
-    """Return ``raw`` as the JSON value that the contract writes, or None where it says nothing.
+    """Return ``raw`` as the JSON value that the contract uses, or None if no value is set.
 
     ``kind``: text, boolean, integer, number, date (``2013-02-05T05:00:00Z``, UTC), duration (``2 days 5 seconds``) or
-    object (a dict or list). Raises InvalidValue where the field of the platform would not accept the value.
+    object (a dict or list). Raises InvalidValue if the platform's field would not accept the value, or if the value is
+    too large or nested too deeply to be stored.
     """
     if raw is None:
         return None
@@ -63,14 +69,15 @@ def normalised(kind: str, raw: Any) -> Any:
     except InvalidValue:
         raise
     except (ValueError, OSError, OverflowError, RecursionError) as error:
-        raise InvalidValue(f"{shown(raw)} is out of range") from error
+        raise InvalidValue(f"{short_repr(raw)} is out of range") from error
 
 
 @attrs.frozen(slots=True)
 class Reading:
-    """What a raw value says: None where it says nothing, or nothing that can be kept.
+    """A normalised value, with a warning.
 
-    ``warning`` says why it is left out, or what is not certain of it; empty for nearly all.
+    ``value``: None if no value is set or the value is invalid. ``warning``: why the value is left out, or what is
+    doubtful about it; empty for nearly all values.
     """
 
     value: Any
@@ -78,27 +85,28 @@ class Reading:
 
 
 def read(kind: str, raw: Any) -> Reading:
-    """Return what :func:`normalised` does, with a warning in place of its error."""
+    """Return the result of :func:`normalised`, with a warning instead of an error."""
     try:
-        return Reading(normalised(kind, raw), _doubt(kind, raw))
+        return Reading(normalised(kind, raw), _doubtful_time_zone(kind, raw))
     except InvalidValue as error:
         return Reading(None, f"is left out: {error}")
 
 
 def unquoted(text: str) -> str | None:
-    """Return what a string of an OLX attribute stands for: ``null`` is None, ``"a"`` (with its quotes) is ``a``."""
+    """Return the value of a string in an OLX attribute: ``null`` means None, ``"a"`` (with its quotes) means ``a``."""
     if text == "null":
         return None
     if len(text) > 1 and text[0] == text[-1] == '"':
         try:
-            return json.loads(text)
+            value: str = json.loads(text)
+            return value
         except ValueError:
             return text
     return text
 
 
-def _plain(raw: Any) -> Any:
-    """Strings as what they stand for; the empty string says nothing."""
+def _unquoted_or_none(raw: Any) -> Any:
+    """Return the value of a string (see :func:`unquoted`), None for an empty one; other values unchanged."""
     return (unquoted(raw) or None) if isinstance(raw, str) else raw
 
 
@@ -106,13 +114,13 @@ def _text(raw: Any) -> str:
     if isinstance(raw, (int, float)):
         return json.dumps(raw)
     if not isinstance(raw, str):
-        raise InvalidValue(f"{shown(raw)} is no text")
-    return _bounded(FORBIDDEN_CHARACTERS.sub("", raw))
+        raise InvalidValue(f"{short_repr(raw)} is not a text")
+    return _within_size_limit(FORBIDDEN_CHARACTERS.sub("", raw))
 
 
 def _boolean(raw: Any) -> bool | None:
-    """Any string but ``true`` is false, as in the platform's Boolean."""
-    value = _plain(raw)
+    """Return a boolean. Every string except ``true`` is false, as in the platform's Boolean."""
+    value = _unquoted_or_none(raw)
     return value if value is None else value.lower() == "true" if isinstance(value, str) else bool(value)
 
 
@@ -127,22 +135,28 @@ def _number(raw: Any) -> float | None:
 
 
 def _finite(raw: Any) -> int | float | None:
-    """An integer beyond the range of floats is none either: MySQL stores no such number in JSON."""
-    value = _plain(raw)
+    """Return a finite number.
+
+    An integer outside the range of floats is invalid too, because MySQL cannot store it in JSON.
+    """
+    value = _unquoted_or_none(raw)
     if value is None:
         return None
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise InvalidValue(f"{shown(raw)} is no number") from None
+        raise InvalidValue(f"{short_repr(raw)} is not a number") from None
     if not math.isfinite(number):
-        raise InvalidValue(f"{shown(raw)} is no number")
+        raise InvalidValue(f"{short_repr(raw)} is not a number")
     return value if isinstance(value, int) else number
 
 
 def _date(raw: Any) -> str | None:
-    """A number is in milliseconds since 1970; a date without time zone is UTC, as in the platform's Date."""
-    value = _plain(raw)
+    """Return a date in UTC, by the rules of the platform's Date.
+
+    A number means milliseconds since 1970. A date without a time zone counts as UTC.
+    """
+    value = _unquoted_or_none(raw)
     if value is None:
         return None
     if isinstance(value, str):
@@ -151,21 +165,21 @@ def _date(raw: Any) -> str | None:
         return utc_text(datetime.fromtimestamp(value / 1000, UTC))
     if isinstance(value, datetime):
         return utc_text(value)
-    raise InvalidValue(f"{shown(raw)} is no date")
+    raise InvalidValue(f"{short_repr(raw)} is not a date")
 
 
-def _doubt(kind: str, raw: Any) -> str:
-    """Return what is not certain of a value that is accepted."""
-    value = _plain(raw) if kind == "date" else None
+def _doubtful_time_zone(kind: str, raw: Any) -> str:
+    """Return a warning if the time zone of a date is unknown, else an empty string."""
+    value = _unquoted_or_none(raw) if kind == "date" else None
     zone = _parsed_date(value)[1] if isinstance(value, str) else ""
-    return f"counts as UTC: its time zone {shown(zone)} is not known" if zone else ""
+    return f"counts as UTC: its time zone {short_repr(zone)} is unknown" if zone else ""
 
 
 @attrs.define
 class _Zones:
-    """Tells dateutil what the name of a time zone stands for, as dateutil itself would have it; notes an unknown one.
+    """Resolves the name of a time zone for dateutil, by dateutil's own rules, and stores the name if it is unknown.
 
-    Left to itself, dateutil prints a warning to the terminal for an unknown name.
+    Without it, dateutil prints a warning on the terminal for an unknown name.
     """
 
     unknown: str = ""
@@ -183,23 +197,24 @@ class _Zones:
 
 @lru_cache(maxsize=1024)
 def _parsed_date(text: str) -> tuple[str, str]:
-    """Return a date, and its time zone where that is not known: it counts as UTC then, as it does in the platform.
+    """Return a date in UTC, and the name of its time zone if that is unknown, else an empty string.
 
-    The platform guesses a missing year from today's: a value that changes by itself is none here.
+    A date with an unknown time zone counts as UTC, as in the platform. A date without a year, month or day is invalid:
+    the platform takes the missing part from today's date, so the value would change by itself.
     """
     zones = _Zones()
     try:
         date, other = (dateutil_parser.parse(text, default=day, tzinfos=zones) for day in (_ONE_DAY, _OTHER_DAY))
     except (ValueError, OverflowError):
-        raise InvalidValue(f"{shown(text)} is no date") from None
+        raise InvalidValue(f"{short_repr(text)} is not a date") from None
     if (written := utc_text(date)) != utc_text(other):
-        raise InvalidValue(f"{shown(text)} lacks a day, a month or a year")
+        raise InvalidValue(f"{short_repr(text)} lacks a day, a month or a year")
     return written, zones.unknown
 
 
 def _duration(raw: Any) -> str | None:
-    """Days and seconds, the form in which the platform's Timedelta stores every duration."""
-    value = _plain(raw)
+    """Return a duration in days and seconds, the form in which the platform's Timedelta stores it."""
+    value = _unquoted_or_none(raw)
     if value is None:
         return None
     span = value if isinstance(value, timedelta) else _parsed_duration(value)
@@ -210,37 +225,37 @@ def _duration(raw: Any) -> str | None:
 def _parsed_duration(value: Any) -> timedelta:
     parts = DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if parts is None:
-        raise InvalidValue(f"{shown(value)} is no duration")
+        raise InvalidValue(f"{short_repr(value)} is not a duration")
     return timedelta(**{unit: int(number) for unit, number in parts.groupdict().items() if number})
 
 
-def _object(raw: Any) -> dict | list | None:
+def _object(raw: Any) -> Any:
     value = raw
     if isinstance(raw, str):
         try:
             value = json.loads(raw)
         except ValueError:
-            raise InvalidValue(f"{shown(raw)} is no JSON") from None
+            raise InvalidValue(f"{short_repr(raw)} is not JSON") from None
     if value is None:
         return None
     if not isinstance(value, (dict, list, tuple)):
-        raise InvalidValue(f"{shown(raw)} is neither an object nor a list")
-    return _bounded(_canonical(value))
+        raise InvalidValue(f"{short_repr(raw)} is neither an object nor a list")
+    return _within_size_limit(_canonical(value))
 
 
-def _bounded(value: Any) -> Any:
+def _within_size_limit(value: Value) -> Value:
     if isinstance(value, str) and len(value) <= LARGEST // 6:  # no character has more than six bytes in JSON
         return value
     size = len(canonical(value))
     if size > LARGEST:
-        raise InvalidValue(f"{shown(value)} has {size} bytes, and a value may have {LARGEST}")
+        raise InvalidValue(f"{short_repr(value)} has {size} bytes, and a value may have {LARGEST}")
     return value
 
 
 def _canonical(value: Any, level: int = 1) -> Any:
-    """JSON with text keys in their order, so that equal values are written with equal bytes."""
+    """Return a JSON value whose objects have sorted text keys, so that equal values give equal bytes."""
     if level > DEEPEST and isinstance(value, (dict, list, tuple)):
-        raise InvalidValue(f"it is nested deeper than {DEEPEST} levels")
+        raise InvalidValue(f"the value is nested deeper than {DEEPEST} levels")
     if isinstance(value, dict):
         named = {_text(key) if isinstance(key, str) else _key(key): child for key, child in value.items()}
         return {key: _canonical(named[key], level + 1) for key in sorted(named)}
@@ -252,13 +267,13 @@ def _canonical(value: Any, level: int = 1) -> Any:
         return utc_text(value)
     if value is None or (isinstance(value, (int, float)) and math.isfinite(value)):
         return value
-    raise InvalidValue(f"{shown(value)} has no form in JSON")
+    raise InvalidValue(f"{short_repr(value)} cannot be written as JSON")
 
 
 def _key(key: Any) -> str:
     if key is None or isinstance(key, (bool, int, float)):
         return json.dumps(key)
-    raise InvalidValue(f"{shown(key)} is no key of a JSON object")
+    raise InvalidValue(f"{short_repr(key)} cannot be a key of a JSON object")
 
 
 _KINDS: dict[str, Callable[[Any], Any]] = {

@@ -1,0 +1,1 @@
+"""The targets: the systems that receive operations."""

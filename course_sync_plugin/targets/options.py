@@ -1,4 +1,4 @@
-"""Options of targets: what differs from one target to the next, written ``NAME=VALUE``, stored as JSON."""
+"""Parses the options of targets, which are written as ``NAME=VALUE`` and stored as JSON."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import attrs
 
-from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import ConfigurationError
-from course_sync_plugin.limits import RETRY_WAIT, RETRY_WAITS
+from course_sync_plugin.sanitize.limits import BACKOFF, RETRY_WAIT, RETRY_WAITS, Limit
+from course_sync_plugin.sanitize.text import short_repr
 
 
 @attrs.frozen
 class Option:
-    """An option: what it is for, and what reads it.
+    """An option: its description and its parser.
 
-    ``parse`` takes the text after ``NAME=``, or what it once returned, which must be JSON. It raises ValueError, the
-    message of which says what is expected.
+    ``parse`` takes the text after ``NAME=``, or a value that it returned before. It returns a value that JSON can hold.
+    It raises ValueError; the message says what the option takes.
     """
 
     description: str
@@ -27,7 +27,7 @@ class Option:
 
 
 def seconds_list(value: Any) -> list[float]:
-    """Read waits in seconds, ``1,1.5,5``."""
+    """Parse waits in seconds, such as ``1,1.5,5``."""
     items = _items(value)
     try:
         seconds = [RETRY_WAIT.read(item) if isinstance(item, str) else item for item in items]
@@ -38,8 +38,32 @@ def seconds_list(value: Any) -> list[float]:
     return [int(second) if second == int(second) else second for second in seconds]
 
 
+def backoff(value: Any) -> list[float]:
+    """Parse the first and the largest bound of an exponential backoff, in seconds, such as ``1,300``."""
+    items = _items(value)
+    try:
+        bounds = [BACKOFF.read(item) if isinstance(item, str) else item for item in items]
+    except ValueError:
+        bounds = []
+    if len(bounds) != 2 or not all(map(BACKOFF.holds, bounds)) or bounds[0] > bounds[1]:
+        raise ValueError(f"FIRST,MOST: each {BACKOFF}, and MOST not below FIRST")
+    return bounds
+
+
+def number(limit: Limit) -> Callable[[Any], float]:
+    """Return a parser of a number within these bounds."""
+
+    def parse(value: Any) -> float:
+        parsed = limit.read(value) if isinstance(value, str) else value
+        if not limit.holds(parsed):
+            raise ValueError(str(limit))
+        return parsed
+
+    return parse
+
+
 def names(value: Any) -> list[str]:
-    """Read names, ``level,class``."""
+    """Parse names, such as ``level,class``."""
     items = _items(value)
     if not all(isinstance(item, str) and re.fullmatch(r"[\w.-]+", item) for item in items):
         raise ValueError("names of letters, digits, '_', '.' and '-', separated by commas")
@@ -47,32 +71,32 @@ def names(value: Any) -> list[str]:
 
 
 def one_of(*choices: str) -> Callable[[Any], str]:
-    """Return what reads one of some words."""
+    """Return a parser that accepts only these words."""
 
     def parse(value: Any) -> str:
         if value not in choices:
             raise ValueError(f"one of {', '.join(choices)}")
-        return value
+        return str(value)
 
     return parse
 
 
 def parse_options(known: Mapping[str, Option], assignments: Iterable[str]) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` texts into what is stored.
+    """Parse ``NAME=VALUE`` texts; return the values to store, by name.
 
-    Raises ConfigurationError for what is not known, with the name that was probably meant, and for a wrong value.
+    Raises ConfigurationError for an unknown name, with the name that was probably meant, and for a wrong value.
     """
     values = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise ConfigurationError(f"{shown(assignment)} is no option; write NAME=VALUE.")
+            raise ConfigurationError(f"{short_repr(assignment)} is not an option; write NAME=VALUE.")
         values[name.strip()] = value.strip()
     return checked_options(known, values)
 
 
 def checked_options(known: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options as they are stored. Raises ConfigurationError as :func:`parse_options` does."""
+    """Return the values to store, by name. Raises ConfigurationError as :func:`parse_options` does."""
     return {name: _checked(known, name, value) for name, value in values.items()}
 
 
@@ -80,7 +104,7 @@ def _checked(known: Mapping[str, Option], name: str, value: Any) -> Any:
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted(known))}."
-        raise ConfigurationError(f"There is no option {shown(name)}. {hint}")
+        raise ConfigurationError(f"There is no option {short_repr(name)}. {hint}")
     try:
         return known[name].parse(value)
     except ValueError as expected:

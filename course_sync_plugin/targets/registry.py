@@ -1,4 +1,4 @@
-"""The targets that are installed: the built-in ones and those of other packages."""
+"""The registry of installed targets: the built-in ones and those of other packages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A catalog on 127.0.0.1 that signs in and pages as course-discovery does, for tests and for trying the plugin.
+"""A catalog on 127.0.0.1 for tests and for trying the plugin. It signs in and pages as course-discovery does.
 
-``python -m course_sync_plugin.testing.catalog_server --runs 250`` serves 250 made-up runs; ``--file`` serves the
-``results`` of a recorded answer, or a list of runs.
+``python -m course_sync_plugin.testing.catalog_server --runs 250`` serves 250 made-up course runs; ``--file`` serves
+the ``results`` of a recorded answer, or a list of course runs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, overload
@@ -20,7 +21,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
-from course_sync_plugin import limits
+from course_sync_plugin.sanitize import limits
 from course_sync_plugin.testing.server import port_number, port_refusal
 
 RUNS = "/api/v1/course_runs/"
@@ -32,7 +33,7 @@ Query = Mapping[str, str]
 
 @attrs.frozen
 class Answer:
-    """An answer as it goes out. ``cut``: the connection breaks after so many bytes of the body."""
+    """An answer to send. ``cut``: the server closes the connection after this many bytes of the body."""
 
     status: int = 200
     body: bytes = b""
@@ -42,15 +43,15 @@ class Answer:
 
 @attrs.frozen
 class Asked:
-    """A request as it came in."""
+    """A request that the server received."""
 
     path: str
     query: Query
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] | Message
 
 
 class MadeUpRuns(Sequence[dict[str, Any]]):
-    """Course runs ``course-v1:Org+C000001+2026`` …, made when they are looked at: 100,000 of them take no memory."""
+    """Course runs ``course-v1:Org+C000001+2026`` …, each made when it is read: 100,000 of them take no memory."""
 
     def __init__(self, number: int, url: str = "https://www.example.com/course/c{:06d}"):
         self._number = number
@@ -84,19 +85,20 @@ class MadeUpRuns(Sequence[dict[str, Any]]):
 
 
 def made_up_key(number: int) -> str:
-    """Return the key of a made-up run."""
+    """Return the key of a made-up course run."""
     return f"course-v1:Org+C{number:06d}+2026"
 
 
 class CatalogServer:
-    """The server, running while the ``with`` block does.
+    """The server. It runs inside the ``with`` block.
 
-    ``runs``: what it has, in its order, changed at any time. ``fault`` is shown every request for runs and returns an
-    answer of its own, or None. ``latency``: seconds before each answer. ``asked``: every request so far.
+    ``runs``: its course runs in list order; a test may change them at any time. ``fault`` is called with every request
+    for course runs and returns another answer, or None. ``latency``: seconds before each answer. ``asked``: every
+    request so far.
     """
 
     client_id = "catalog-client"
-    client_secret = "catalog-secret"  # noqa: S105  # everybody may know it
+    client_secret = "catalog-secret"  # noqa: S105  # not a real secret
 
     def __init__(self, runs: Sequence[Any] = (), port: int = 0, latency: float = 0.0):
         self.runs = runs
@@ -118,7 +120,7 @@ class CatalogServer:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The platform's settings that lead here."""
+        """The platform's settings that point to this server."""
         return {
             "COURSE_CATALOG_API_URL": f"{self.root}/api/v1",
             "BACKEND_SERVICE_EDX_OAUTH2_PROVIDER_URL": f"{self.root}/oauth2",
@@ -127,7 +129,7 @@ class CatalogServer:
         }
 
     def pages_asked(self) -> list[Query]:
-        """Return the parameters of every request for runs."""
+        """Return the parameters of every request for course runs."""
         return [asked.query for asked in self.asked if asked.path == RUNS]
 
     def answer(self, asked: Asked) -> Answer:
@@ -153,7 +155,7 @@ class CatalogServer:
         return _json({"access_token": token, "expires_in": 3600, "token_type": "JWT"})
 
     def _page(self, query: Query) -> Answer:
-        """course-discovery's ``ProxiedPagination``: with ``page`` page_size counts, without it limit and offset do."""
+        """Page as course-discovery's ``ProxiedPagination``: with ``page`` by page_size, else by limit and offset."""
         runs = self.runs
         if "keys" in query:
             wanted = set(query["keys"].split(","))
@@ -177,14 +179,14 @@ class CatalogServer:
 
     @staticmethod
     def _row(run: Any, query: Query) -> Any:
-        """Without ``exclude_utm`` every link is marked with who asked."""
+        """Return a row. Without ``exclude_utm``, course-discovery adds the name of the user to every link."""
         if not isinstance(run, dict) or query.get("exclude_utm") or not run.get("marketing_url"):
             return run
         return {**run, "marketing_url": f"{run['marketing_url']}?utm_source=lms-catalog-service-user"}
 
 
 def recorded_runs(*paths: Path) -> list[Any]:
-    """Return the runs of recorded answers (or of files that are lists), one file after the other."""
+    """Return the course runs of recorded answers, or of files with a list, one file after the other."""
     values = [json.loads(path.read_text("utf-8")) for path in paths]
     return [run for value in values for run in (value["results"] if isinstance(value, dict) else value)]
 
@@ -213,10 +215,10 @@ def _handler_of(server: CatalogServer) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(answer.body[: answer.cut])
                 self.close_connection = self.close_connection or answer.cut is not None
             except OSError:
-                self.close_connection = True  # the client did not wait
+                self.close_connection = True  # the client has closed the connection
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing: ``asked`` has every request."""
+            """Log nothing: ``asked`` has every request."""
 
     return Handler
 
@@ -230,7 +232,7 @@ def _positive(text: str | None) -> int | None:
 
 
 def _runs_of(paths: Sequence[Path]) -> list[Any]:
-    """Return the runs of recorded answers, or end the process with one sentence."""
+    """Return the course runs of recorded answers, or end the process with an error message of one sentence."""
     runs = []
     for path in paths:
         try:
@@ -241,11 +243,11 @@ def _runs_of(paths: Sequence[Path]) -> list[Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until interrupted, and say how the plugin is led here."""
+    """Serve until interrupted, and print the settings that point the plugin to this server."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=port_number, default=18381, help="default: 18381")
     parser.add_argument(
-        "--runs", type=limits.MADE_UP_RUNS.argument, default=250, help="how many made-up runs (default: 250)"
+        "--runs", type=limits.MADE_UP_RUNS.argument, default=250, help="number of made-up course runs (default: 250)"
     )
     parser.add_argument("--file", type=Path, nargs="+", help="recorded answers to serve instead")
     parser.add_argument("--latency", type=limits.ANSWER_DELAY.argument, default=0.0, help="seconds before each answer")

@@ -1,8 +1,8 @@
-# ruff: noqa: S101  a test asserts
-"""What every target must do: a suite of tests for those who write one.
+# ruff: noqa: S101  tests use assert
+"""The contract suite: the tests that every target must pass.
 
-Subclass :class:`TargetContract` in a test module, say how the far side is made and what it is made to do, and pytest
-collects the tests of the suite with yours::
+Subclass :class:`TargetContract` in a test module and write its hooks, which control the other system. pytest then runs
+the tests of the suite together with yours::
 
     class TestMyTarget(TargetContract):
         target_class = MyTarget
@@ -32,16 +32,17 @@ from course_sync_plugin.exceptions import (
     TargetGone,
     TransientError,
 )
+from course_sync_plugin.structure.digest import entity_digest
 from course_sync_plugin.targets.base import Target, TargetConfig, parse_options
 
 COURSE_ID = "course-v1:Contract+Suite+1"
 
-#: A title that must not turn up in an error message.
+#: A title that must not appear in an error message.
 TITLE = "title-that-stays-inside"
 
 
 def envelope(*operations: Operation, **data: Any) -> Message:
-    """Return a message with these operations, the whole of a run unless ``data`` says otherwise."""
+    """Return a message with these operations. It is a complete run unless ``data`` says otherwise."""
     values = {
         "schema_version": SCHEMA_VERSION,
         "course_id": COURSE_ID,
@@ -60,7 +61,7 @@ def envelope(*operations: Operation, **data: Any) -> Message:
 
 
 def course_creation() -> list[Operation]:
-    """Return the creation of a course with one section, in the order of the contract."""
+    """Return the operations that create a course with one section, in the order of the contract."""
     section_id = "block-v1:Contract+Suite+1+type@chapter+block@one"
     return [
         Operation("create", "course", COURSE_ID, "course", fields={"display_name": TITLE}),
@@ -69,56 +70,59 @@ def course_creation() -> list[Operation]:
 
 
 class TargetContract:
-    """The suite. What stands before the tests are its hooks."""
+    """The suite. The methods before the tests are its hooks."""
 
     target_class: type[Target]
 
     def config(self, **changes: Any) -> TargetConfig:
-        """Return a configuration of the target that works, with some values changed."""
+        """Return a valid configuration of the target, with some values changed.
+
+        ``options`` replaces all options, so add those that your target requires.
+        """
         raise NotImplementedError
 
     def effect(self) -> Any:
-        """Return what the far side holds, in a form that can be compared."""
+        """Return the content of the other system, in a form that can be compared."""
         raise NotImplementedError
 
     def make_silent(self) -> None:
-        """Let the far side take messages and never answer."""
+        """Make the other system accept messages and never answer."""
         raise NotImplementedError
 
     def make_unreachable(self) -> None:
-        """Let the far side be away."""
+        """Make the other system unreachable."""
         raise NotImplementedError
 
     def make_broken(self) -> None:
-        """Let the far side answer that something is wrong with it."""
+        """Make the other system answer that it has an internal error."""
         raise NotImplementedError
 
     def make_busy(self, seconds: int) -> None:
-        """Let the far side ask to be left alone for some seconds."""
+        """Make the other system ask the sender to wait for some seconds."""
         raise NotImplementedError
 
     def make_refuse(self) -> None:
-        """Let the far side refuse whatever comes, for good."""
+        """Make the other system refuse every message permanently."""
         raise NotImplementedError
 
     def make_gone(self) -> None:
-        """Let the far side say that it is gone for good."""
+        """Make the other system answer that it is permanently gone."""
         raise NotImplementedError
 
     def make_garble(self) -> None:
-        """Let the far side carry out what comes and report what failed in a form that nobody understands.
+        """Make the other system carry out messages, and report failures in a form that cannot be understood.
 
-        Only for far sides whose answers may take any form.
+        Only for systems whose answers may have any form.
         """
-        raise SkipTest("the far side reports in one form alone")
+        raise SkipTest("the other system reports in one form only")
 
     def make_fail(self, operation_id: str) -> None:
-        """Let the far side fail this operation and carry out all others."""
+        """Make the other system fail this operation and carry out all others."""
         raise NotImplementedError
 
     @contextmanager
     def target(self, **changes: Any) -> Iterator[Target]:
-        """Open the target."""
+        """Yield an open target, and close it afterwards."""
         target = self.target_class(self.config(**changes))
         try:
             yield target
@@ -126,7 +130,7 @@ class TargetContract:
             target.close()
 
     def error_of(self, message: Message, **changes: Any) -> CourseSyncError:
-        """Return the error that sending raises, after a look at what it gives away."""
+        """Return the error that sending raises, and check that it shows neither secrets nor content."""
         with self.target(**changes) as target:
             try:
                 answer = target.send(message)
@@ -144,9 +148,9 @@ class TargetContract:
         raise AssertionError(f"{options} were accepted")
 
     def check_discretion(self, error: CourseSyncError) -> None:
-        """Neither secrets nor content are shown."""
+        """Check that an error shows neither secrets nor content."""
         shown = f"{error} {error.context}"
-        assert error.message.strip(), "an error must say something"
+        assert error.message.strip(), "an error must have a message"
         assert TITLE not in shown, "an error must not show what was sent"
         assert not any(secret in shown for secret in self.config().secrets), "an error must not show a secret"
 
@@ -207,9 +211,9 @@ class TargetContract:
         self.make_garble()
         with self.target() as target:
             answer = target.send(envelope(*course_creation()))
-            assert target.send(envelope()).warning == "", "the warning is that of one answer"
+            assert target.send(envelope()).warning == "", "a warning belongs to one answer"
         assert answer.failed == ()
-        assert answer.warning, "it must not pass for a success without a word"
+        assert answer.warning, "it must not count as a success without a warning"
         assert TITLE not in answer.warning, "a warning must not show content"
 
     def test_silence_is_no_answer_and_ends_at_the_deadline(self) -> None:
@@ -219,15 +223,15 @@ class TargetContract:
         assert type(error) is TransientError
         assert time.monotonic() - began < 3
 
-    def test_who_is_away_gives_no_answer(self) -> None:
+    def test_an_unreachable_system_gives_no_answer(self) -> None:
         self.make_unreachable()
         assert type(self.error_of(envelope(*course_creation()))) is TransientError
 
-    def test_who_is_broken_gives_no_answer(self) -> None:
+    def test_an_internal_error_is_no_answer(self) -> None:
         self.make_broken()
         assert type(self.error_of(envelope(*course_creation()))) is TransientError
 
-    def test_who_is_busy_says_how_long(self) -> None:
+    def test_a_busy_system_says_how_long_to_wait(self) -> None:
         self.make_busy(7)
         error = self.error_of(envelope(*course_creation()))
         assert isinstance(error, RateLimited)
@@ -237,7 +241,7 @@ class TargetContract:
         self.make_refuse()
         assert type(self.error_of(envelope(*course_creation()))) is PermanentError
 
-    def test_who_is_gone_is_gone(self) -> None:
+    def test_a_system_that_is_gone_raises_target_gone(self) -> None:
         self.make_gone()
         assert type(self.error_of(envelope(*course_creation()))) is TargetGone
 
@@ -245,9 +249,27 @@ class TargetContract:
         with self.target() as target:
             target.close()
 
-    # Trying out
+    # Digests, which a target may leave out
 
-    def test_trying_out_has_no_effect(self) -> None:
+    def test_digests_are_those_of_what_was_sent(self) -> None:
+        course, section = course_creation()
+        with self.target() as target:
+            target.send(envelope(course, section))
+            held = target.digests(COURSE_ID)
+        if held is None:
+            raise SkipTest("the other system does not offer digests")
+        assert {key: one.parent_id for key, one in held.entities.items()} == {
+            COURSE_ID: None,
+            section.entity_id: COURSE_ID,
+        }
+        assert {key: one.digest for key, one in held.entities.items()} == {
+            one.entity_id: entity_digest(one.entity_type, one.block_type, one.fields) for one in (course, section)
+        }
+        assert held.sequence == 1
+
+    # Testing the target
+
+    def test_a_test_message_has_no_effect(self) -> None:
         before = self.effect()
         with self.target() as target:
             report = target.test()
@@ -255,7 +277,7 @@ class TargetContract:
         assert report.explanation
         assert self.effect() == before
 
-    def test_trying_out_tells_what_is_wrong(self) -> None:
+    def test_a_test_message_explains_a_refusal(self) -> None:
         self.make_refuse()
         with self.target() as target:
             report = target.test()

@@ -1,6 +1,7 @@
-"""What can go wrong at a receiver, to be scripted in tests: ``receiver.faults.append(Refuse(503, times=2))``.
+"""Faults of a receiver that a test can script: ``receiver.faults.append(Refuse(503, times=2))``.
 
-The first fault of the list that concerns a message acts, and is used up after ``times`` (None: never).
+The first fault in the list that concerns a message acts on it. After ``times`` messages the fault is used up (None:
+never).
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import attrs
 
 @attrs.frozen
 class Response:
-    """What is answered, and how: after ``hold`` seconds, not at all (``cut``), or byte by byte without end.
+    """An answer, and how it is sent: after ``hold`` seconds, not at all (``cut``), or byte by byte without end.
 
-    ``drip`` says what comes byte by byte, ``headers`` or ``body``, with ``pause`` seconds between two bytes.
+    ``drip``: the part that is sent byte by byte, ``headers`` or ``body``. ``pause``: seconds between two bytes.
     """
 
     status: int
@@ -30,19 +31,19 @@ class Response:
 
     @classmethod
     def of(cls, status: int, value: Any) -> Response:
-        """Return an answer in JSON."""
+        """Return an answer with a JSON body."""
         return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
 @attrs.define(kw_only=True)
 class Fault:
-    """Something that goes wrong with a message; this class itself is what goes right.
+    """A fault that acts on messages. This base class changes nothing.
 
-    It acts ``times`` times, on any message, or on those with an operation on ``entity_id``. ``processed``: the message
-    is carried out all the same.
+    It acts ``times`` times, on every message, or on those with an operation on ``entity_id``. ``processed``: the
+    receiver carries out the message all the same.
     """
 
-    #: The sender learns what came of the message.
+    #: Whether the sender gets the result of the message.
     answers: ClassVar[bool] = False
 
     times: int | None = 1
@@ -55,22 +56,22 @@ class Fault:
         return self.entity_id is None or any(operation["entity_id"] == self.entity_id for operation in operations)
 
     def verdict(self, operation: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what is reported of an operation, None where it is carried out."""
+        """Return the failure to report for an operation; None: it is carried out."""
 
     def respond(self, response: Response) -> Response:
-        """Return what is answered instead."""
+        """Return the answer that is sent instead of ``response``."""
         return response
 
 
 class NoFault(Fault):
-    """Nothing goes wrong."""
+    """No fault: the message is carried out and answered."""
 
     answers = True
 
 
 @attrs.define
 class Refuse(Fault):
-    """Answers with a status, headers and body of its own; carries nothing out unless ``processed``."""
+    """Answers with its own status, headers and body. It carries out the message only if ``processed``."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
@@ -93,7 +94,7 @@ class Drop(Fault):
 
 @attrs.define
 class Hold(Fault):
-    """Carries the message out and waits before it answers. Not ``processed``: waits, and closes the connection."""
+    """Carries out the message and waits before it answers. If not ``processed``: waits and closes the connection."""
 
     seconds: float
 
@@ -103,7 +104,7 @@ class Hold(Fault):
 
 @attrs.define(kw_only=True)
 class Drip(Fault):
-    """Carries the message out, and then answers one byte at a time, without end: its headers, or its body."""
+    """Carries out the message, then sends the headers or the body of its answer one byte at a time, without end."""
 
     part: str = attrs.field(default="headers", validator=attrs.validators.in_(("headers", "body")))
     pause: float = 0.05
@@ -114,7 +115,7 @@ class Drip(Fault):
 
 @attrs.define(kw_only=True)
 class Fail(Fault):
-    """Reports the operation ``operation_id``, or those on ``entity_id``, as failed; the rest is carried out."""
+    """Reports the operation ``operation_id``, or those on ``entity_id``, as failed, and carries out the rest."""
 
     answers = True
 
@@ -144,7 +145,7 @@ def _garbled(report: str) -> dict[str, Response]:
     }
 
 
-#: Reports of failed operations that cannot be understood, by what is wrong with them.
+#: Reports of failed operations that cannot be understood, by the name of their defect.
 GARBLED: Mapping[str, Response] = _garbled(
     '{"failed": [{"id": "261fd25b-4574-47d8-9594-4a4d68f4bdaf", "reason": "Die Klasse gehört nicht dazu"}]}'
 )
@@ -152,7 +153,7 @@ GARBLED: Mapping[str, Response] = _garbled(
 
 @attrs.define
 class Garble(Fault):
-    """Carries the message out, and reports in one of the forms of ``GARBLED`` that something failed."""
+    """Carries out the message, and reports a failure in one of the forms of ``GARBLED``."""
 
     answers = True
 
@@ -163,12 +164,12 @@ class Garble(Fault):
 
 
 def poison(entity_id: str, status: int = 400) -> Refuse:
-    """Return the fault of a receiver that never takes a message with an operation on this entity."""
+    """Return a fault that refuses every message with an operation on this entity."""
     return Refuse(status, entity_id=entity_id, times=None)
 
 
-def act(faults: list[Fault], message: Mapping[str, Any]) -> Fault:
-    """Return the fault of a script that acts on a message, and count its use."""
+def choose_fault(faults: list[Fault], message: Mapping[str, Any]) -> Fault:
+    """Return the first fault in the list that acts on a message, and count its use."""
     fault = next((fault for fault in faults if fault.times != 0 and fault.concerns(message)), NoFault(times=None))
     if fault.times is not None:
         fault.times -= 1

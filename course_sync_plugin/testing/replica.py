@@ -1,4 +1,4 @@
-"""The replica of one course at a receiver, kept by the rules of the contract."""
+"""Keeps the replica of one course at a receiver, by the rules of the contract."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import attrs
 from course_sync_plugin.data import Entity, Operation, Structure
 from course_sync_plugin.diff.apply import Tree
 from course_sync_plugin.exceptions import PermanentError
+from course_sync_plugin.structure.digest import entity_digest
 
 
 class Replica:
     """One course as a receiver has it.
 
-    ``published_version`` is that of the last end of a run, ``complete`` says that nothing has come since: then this is
-    the course as of that version. ``entity_types`` are those the target is subscribed to; none: all.
+    ``published_version``: the version at the last end of a run. ``complete``: no envelope has come since then, so the
+    replica is the course as of that version. ``entity_types``: those the target is subscribed to; empty: all.
     """
 
     def __init__(self, course_id: str, entity_types: Collection[str] = ()):
@@ -25,36 +26,36 @@ class Replica:
         self.published_version = ""
         self.complete = False
         self._tree = _PartialTree() if entity_types else Tree()
-        self._named: set[str] | None = None  # while a snapshot is coming in: what it has named so far
-        self._failed: dict[str, str | None] = {}  # what failed in this message, and the sibling it was to stand behind
+        self._named: set[str] | None = None  # during a snapshot: the entities that it has named so far
+        self._failed: dict[str, str | None] = {}  # creates and moves that failed in this message: entity, after_id
 
     def begin_envelope(self, data: Mapping[str, Any]) -> None:
-        """Take note of an envelope that begins; ``data`` is that of its body."""
+        """Record that an envelope begins. ``data``: the ``data`` of its body."""
         self.complete = False
         self._failed.clear()
         if data["mode"] == "snapshot" and (self._named is None or data["previous_sequence"] == 0):
-            self._named = set()  # it begins, or the whole lane begins anew
+            self._named = set()  # the snapshot begins, or the lane starts again
         if self._named is not None:
             self._named.update(operation["entity_id"] for operation in data["operations"])
 
     def apply(self, operation: Operation) -> None:
-        """Carry out one operation. Raises PermanentError where it does not fit."""
-        operation = attrs.evolve(operation, after_id=self._elder(operation.after_id))
+        """Carry out one operation. Raises PermanentError if it does not fit the replica."""
+        operation = attrs.evolve(operation, after_id=self._sibling_before(operation.after_id))
         try:
             if operation.operation == "create":
-                self._upsert(operation)
+                self._tree.upsert(operation)
             else:
                 self._tree.apply(operation)
         except (LookupError, ValueError) as error:
             raise PermanentError(f"{operation.operation} of {operation.entity_id} does not fit: {error!r}") from error
 
     def fail(self, operation: Operation) -> None:
-        """Take note of an operation of this message that is not carried out."""
+        """Record an operation of this message that is not carried out."""
         if operation.operation in ("create", "move"):
             self._failed[operation.entity_id] = operation.after_id
 
     def end_envelope(self, data: Mapping[str, Any]) -> None:
-        """Take note of the end of an envelope: where it ends a run, what a snapshot has not named is dropped."""
+        """Record that an envelope ends. If it ends a run, drop the entities that a snapshot has not named."""
         if not data["end_of_run"]:
             return
         if self._named is not None:
@@ -69,16 +70,16 @@ class Replica:
         return self._tree.structure(self.course_id, self.published_version)
 
     def equals(self, structure: Structure) -> bool:
-        """Tell whether this is the course: the same entities, fields and places."""
+        """Tell whether the replica equals the course: the same entities, fields and places."""
         return not self.difference(structure)
 
     def difference(self, structure: Structure) -> list[str]:
-        """Return what differs from the course as it should be, one readable line each."""
+        """Return the differences from the expected course, one readable line each."""
         lines = dict(self._entity_differences(structure))
         return [*lines.values(), *self._order_differences(structure, known=lines)]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the replica for other processes to compare: entities in document order, each with its children."""
+        """Return the replica as JSON data for other processes: entities in document order, each with its children."""
         structure = self.structure()
         return {
             "course_id": self.course_id,
@@ -90,63 +91,63 @@ class Replica:
             ],
         }
 
-    def _elder(self, after_id: str | None) -> str | None:
-        """The sibling to stand behind: for one that failed in this message, whom it was to stand behind itself."""
+    def digests(self) -> dict[str, dict[str, Any]]:
+        """Return what the contract asks of a receiver about each entity: its parent, its place and its digest."""
+        index = {key: at for kids in self._tree.children.values() for at, key in enumerate(kids)}
+        return {
+            key: {
+                "parent_id": entity.parent_id,
+                "index": index.get(key, 0),
+                "digest": entity_digest(entity.entity_type, entity.block_type, entity.fields),
+            }
+            for key, entity in self._tree.entities.items()
+        }
+
+    def _sibling_before(self, after_id: str | None) -> str | None:
+        """Return the sibling after which to place an entity.
+
+        If the operation on ``after_id`` failed in this message, this is the sibling before that one, and so on.
+        """
         while after_id in self._failed:
             after_id = self._failed[after_id]
         return after_id
 
-    def _upsert(self, operation: Operation) -> None:
-        entity = self._tree.entities.get(operation.entity_id)
-        if entity is None:
-            self._tree.apply(operation)
-            return
-        if entity.parent_id is not None:
-            self._tree.apply(attrs.evolve(operation, operation="move"))
-        changed = attrs.evolve(
-            self._tree.entities[operation.entity_id],
-            entity_type=operation.entity_type,
-            block_type=operation.block_type,
-            fields=operation.fields,
-        )
-        self._tree.entities[operation.entity_id] = changed
-
     def _drop(self, entity_id: str) -> None:
         entity = self._tree.entities.get(entity_id)
-        if entity:  # it may have gone along with its parent
+        if entity:  # it may have been deleted with its parent
             self._tree.apply(Operation("delete", entity.entity_type, entity_id, entity.block_type))
 
     def _entity_differences(self, structure: Structure) -> Iterator[tuple[str, str]]:
-        expected = {key: entity for key, entity in structure.entities.items() if self._wants(entity)}
+        expected = {key: entity for key, entity in structure.entities.items() if self._is_wanted(entity)}
         here = self._tree.entities
         yield from ((key, f"missing: {_name(expected[key])}") for key in expected if key not in here)
-        yield from ((key, f"too much: {_name(here[key])}") for key in here if key not in expected)
+        yield from ((key, f"extra: {_name(here[key])}") for key in here if key not in expected)
         for key, entity in expected.items():
             if key in here and here[key] != entity:
                 yield key, f"different: {_name(entity)}: {_details(here[key], entity)}"
 
     def _order_differences(self, structure: Structure, known: Collection[str]) -> Iterator[str]:
-        """Where the order of children differs, those aside that were named already."""
+        """Yield a line for each parent whose children have another order; leave out children in ``known``."""
         for parent_id in {**structure.children, **self._tree.children}:
-            wanted = (key for key in structure.children.get(parent_id, ()) if self._wants(structure.entities[key]))
+            wanted = (key for key in structure.children.get(parent_id, ()) if self._is_wanted(structure.entities[key]))
             expected = [key for key in wanted if key not in known]
             found = [key for key in self._tree.children.get(parent_id, ()) if key not in known]
             if found != expected:
                 yield f"children of {parent_id}: {found}, should be {expected}"
 
-    def _wants(self, entity: Entity) -> bool:
+    def _is_wanted(self, entity: Entity) -> bool:
         return not self.entity_types or entity.entity_type in self.entity_types
 
 
 class _PartialTree(Tree):
-    """A tree of some entity types only: parents may be missing, since nobody sends them."""
+    """A tree of some entity types only. Parents may be missing: the sender does not send the other types."""
 
     def structure(self, course_id: str, published_version: str = "") -> Structure:
         children = {parent: tuple(kids) for parent, kids in self.children.items() if kids}
         return Structure(course_id, published_version, dict(self.entities), children)
 
     def _require(self, entity_id: str | None) -> None:
-        """Every parent is good."""
+        """Accept every parent."""
 
 
 def _name(entity: Entity) -> str:

@@ -1,4 +1,4 @@
-"""The receiver's side of Standard Webhooks 1.0.0. It shares no code with the sender."""
+"""Verifies signatures of Standard Webhooks 1.0.0 for a receiver. It shares no code with the sender."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import hmac
 import time
 from collections.abc import Iterable, Mapping
 
-#: How far the clocks of sender and receiver may be apart; in seconds.
+#: The largest difference between the clocks of sender and receiver, in seconds.
 TOLERANCE = 300
 
 
 class VerificationError(Exception):
-    """The message does not come from whoever shares the secret with us, or it is too old."""
+    """No shared secret has signed the message, or the message is too old."""
 
 
 def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes, now: float | None = None) -> str:
-    """Return the id of a message that one of the secrets has signed within the last five minutes.
+    """Return the id of a message. One of the secrets must have signed it, at most five minutes ago.
 
     Raises VerificationError, which says what is wrong.
     """
@@ -31,15 +31,15 @@ def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes, now:
     given = [part.removeprefix("v1,") for part in signatures.split() if part.startswith("v1,")]
     expected = [base64.b64encode(hmac.digest(_key(secret), content, hashlib.sha256)).decode() for secret in secrets]
     if not any(hmac.compare_digest(left.encode(), right.encode()) for left in given for right in expected):
-        raise VerificationError("no signature fits")
+        raise VerificationError("no signature matches")
     return message_id
 
 
 def _check_age(timestamp: str, now: float) -> None:
     if not (timestamp.isascii() and timestamp.isdigit()):
-        raise VerificationError("the timestamp is no number")
+        raise VerificationError("the timestamp is not a number")
     if abs(now - int(timestamp[:15])) > TOLERANCE:
-        raise VerificationError("the timestamp is more than five minutes away")
+        raise VerificationError("the timestamp differs from our clock by more than five minutes")
 
 
 def _key(secret: str) -> bytes:

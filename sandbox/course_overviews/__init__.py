@@ -1,0 +1,1 @@
+"""The sandbox's counterpart of the platform's app ``course_overviews``."""

@@ -1,10 +1,10 @@
-"""The host's app by its label, so that what reads it finds the model where the platform has it."""
+"""The app ``course_overviews``: its label is the platform's, so the plugin finds the model under the same name."""
 
 from django.apps import AppConfig
 
 
 class CourseOverviewsConfig(AppConfig):
-    """A small ``course_overviews``."""
+    """A small counterpart of the platform's app ``course_overviews``."""
 
     name = "sandbox.course_overviews"
     label = "course_overviews"

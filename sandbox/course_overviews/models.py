@@ -1,11 +1,11 @@
-"""The host's CourseOverview with the columns that matter here; a row can be made from its id alone."""
+"""A CourseOverview with the columns that the plugin uses. A row can be made from its id alone."""
 
 from django.db import models
 from opaque_keys.edx.django.models import CourseKeyField
 
 
 class CourseOverview(models.Model):
-    """What the platform knows of a course run.
+    """The platform's summary of a course run.
 
     .. no_pii:
     """

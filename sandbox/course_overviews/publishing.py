@@ -1,16 +1,16 @@
-"""What the platform does with an overview when a course is published: it reads the row and saves the whole of it."""
+"""Updates the overview of a published course as the platform does: it reads the row and saves all of its columns."""
 
 from opaque_keys.edx.keys import CourseKey
 
 from sandbox.course_overviews.models import CourseOverview
 
-#: Fields of a course and the columns they have in its overview.
+#: Fields of a course, and their columns in its overview.
 _COLUMNS = {"display_name": "display_name", "start": "start", "end": "end", "language": "language",
             "enrollment_start": "enrollment_start", "enrollment_end": "enrollment_end"}  # fmt: skip
 
 
 def refresh_overview(structure):
-    """Write the overview of a published course, keeping what no course has: ``marketing_url`` and financial aid."""
+    """Write the overview of a published course. Columns that no course field fills stay, such as ``marketing_url``."""
     key = CourseKey.from_string(structure.course_id)
     overview = CourseOverview.objects.filter(id=key).first() or CourseOverview(id=key)
     fields = structure.entities[structure.course_id].fields
@@ -22,5 +22,5 @@ def refresh_overview(structure):
 
 
 def delete_overview(course_key):
-    """Delete the overview of a course that is deleted."""
+    """Delete the overview of a deleted course."""
     CourseOverview.objects.filter(id=CourseKey.from_string(course_key)).delete()

@@ -1,4 +1,4 @@
-"""The pages of the LMS that matter here: the list of courses with their about links, and a course's about page."""
+"""Two pages of the LMS: the list of courses with their about links, and the about page of a course."""
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html, format_html_join
@@ -15,7 +15,7 @@ def courses(request):
 
 
 def course_about(request, course_id):
-    """The about page, with the filter that the LMS fires and what it does with a redirect."""
+    """Show the about page. Like the LMS, run its filter and follow a redirect that the filter asks for."""
     course = CourseOverview.objects.filter(id=course_id).first()
     if course is None:
         raise Http404

@@ -1,8 +1,8 @@
-"""The source of the sandbox: what was published with ``publish_olx``."""
+"""The source of the sandbox: it reads the courses that ``publish_olx`` published."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from course_sync_plugin.data import Entity, Structure
@@ -11,7 +11,7 @@ from sandbox.published.models import PublishedCourse
 
 
 class PublishedSource:
-    """Reads published courses from the sandbox's own table (see ``course_sync_plugin.structure.source``)."""
+    """Reads published courses from the sandbox's own table (see ``course_sync_plugin.structure.base``)."""
 
     def published_version(self, course_id: str) -> str | None:
         """Return the version that is published now, or None."""
@@ -19,15 +19,22 @@ class PublishedSource:
         return rows.values_list("published_version", flat=True).first()
 
     def published_versions(self) -> Iterable[tuple[str, str]]:
-        """Return course id and version of every course."""
+        """Return pairs of course id and published version, one for every course."""
         return PublishedCourse.objects.values_list("course_key", "published_version")
 
     def read(self, course_id: str) -> Structure:
-        """Return the published structure. Raises CourseNotFound."""
+        """Return the published structure. Raises CourseNotFound if the course is not published."""
         row = PublishedCourse.objects.filter(course_key=course_id).first()
         if row is None:
             raise CourseNotFound(f"{course_id} is not published here")
         return from_json(course_id, row.published_version, row.structure)
+
+    def html(self, course_id: str, entity_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the published HTML of these components. Raises CourseNotFound if the course is not published."""
+        row = PublishedCourse.objects.filter(course_key=course_id).first()
+        if row is None:
+            raise CourseNotFound(f"{course_id} is not published here")
+        return {one: row.html[one] for one in entity_ids if one in row.html}
 
 
 def to_json(structure: Structure) -> dict[str, Any]:
@@ -44,7 +51,7 @@ def to_json(structure: Structure) -> dict[str, Any]:
 
 
 def from_json(course_id: str, version: str, values: dict[str, Any]) -> Structure:
-    """Return the structure that :func:`to_json` wrote down."""
+    """Return the structure from the JSON that :func:`to_json` returned."""
     entities = {row[0]: Entity(*row) for row in values["entities"]}
     children: dict[str, list[str]] = {}
     for entity in entities.values():

@@ -1,1 +1,1 @@
-"""A database backend of the sandbox: Django's SQLite for several processes at once."""
+"""A database backend of the sandbox: Django's SQLite, for several processes at the same time."""

@@ -1,7 +1,7 @@
-"""Django's SQLite, with transactions that take the write lock when they begin.
+"""Django's SQLite backend, with transactions that take the write lock when they begin.
 
-A transaction that begins with a read and writes later fails at once where another process wrote meanwhile, whatever
-the timeout. Django 5.1 has a setting for it (``transaction_mode``), Django 4.2 has none.
+Without this, a transaction that reads first and writes later fails at once if another process has written meanwhile;
+the timeout does not help. Django 5.1 has a setting for this (``transaction_mode``), Django 4.2 has none.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Tests of several modules together, with a database and without a service."""

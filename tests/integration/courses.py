@@ -1,8 +1,8 @@
-"""Courses to publish in tests, and a source that holds them without any file."""
+"""Helpers for integration tests: courses to publish, a source that holds them in memory, and checks of the journal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,30 +12,31 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey
 
-from course_sync_plugin import api, limits
+from course_sync_plugin import api
 from course_sync_plugin.data import Structure
 from course_sync_plugin.diff.apply import Tree
 from course_sync_plugin.exceptions import CourseNotFound
+from course_sync_plugin.journal.entities import stored_structure
 from course_sync_plugin.models import Course, DatabaseNow, JournalOperation, Marker, digest_of
-from course_sync_plugin.receivers import on_course_published
-from course_sync_plugin.stored import stored_structure
+from course_sync_plugin.sanitize import limits
+from course_sync_plugin.signals.handlers import on_course_published
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
-from course_sync_plugin.sync import SyncResult
+from course_sync_plugin.sync.course import SyncResult
 
 COURSE = "course-v1:Org+Course+Run"
 
 
 def block(block_type: str, name: str, course: str = COURSE) -> str:
-    """The usage key of a block."""
+    """Return the usage key of a block."""
     return f"block-v1:{course.removeprefix('course-v1:')}+type@{block_type}+block@{name}"
 
 
 def a_course(
     version: str, *, sections: int = 2, units: int = 3, course: str = COURSE, titles: Mapping[str, str] | None = None
 ) -> Structure:
-    """A course of some sections, each with one subsection and some units: 1 + sections * (2 + units) entities.
+    """Return a course of sections with one subsection and some units each: 1 + sections * (2 + units) entities.
 
-    ``titles`` are those of blocks by their names (``unit-0-1``), instead of the names themselves.
+    ``titles`` maps names of blocks (``unit-0-1``) to titles. Without an entry the title of a block is its name.
     """
     blocks: dict[str, RawBlock] = {}
 
@@ -55,35 +56,36 @@ def a_course(
 
 
 class Shelf:
-    """A source (``course_sync_plugin.structure.source``) whose courses a test puts there.
+    """A source (``course_sync_plugin.structure.base``) that holds the courses of a test in memory.
 
-    In place of a structure it may hold an error, which :meth:`read` raises; its version is then in ``versions``.
+    Instead of a structure it can hold an error, which :meth:`read` raises. The version is then in ``versions``.
     """
 
     def __init__(self) -> None:
         self.courses: dict[str, Structure | Exception] = {}
         self.versions: dict[str, str] = {}
         self.reads = 0
+        self.htmls: dict[str, str] = {}
 
     def put(self, structure: Structure) -> Structure:
-        """Put a course there without telling anybody."""
+        """Store a course without a signal."""
         self.courses[structure.course_id] = structure
         self.versions[structure.course_id] = structure.published_version
         return structure
 
     def publish(self, structure: Structure) -> Structure:
-        """Put a course there and tell our receiver, as the platform does."""
+        """Store a course and call our signal receiver, as the platform does."""
         self.put(structure)
         on_course_published(None, CourseKey.from_string(structure.course_id))
         return structure
 
     def break_(self, error: Exception, version: str, course: str = COURSE) -> None:
-        """Publish something that cannot be read."""
+        """Publish a course that cannot be read."""
         self.courses[course], self.versions[course] = error, version
         on_course_published(None, CourseKey.from_string(course))
 
     def delete(self, course: str = COURSE) -> None:
-        """Take a course away without telling anybody."""
+        """Delete a course without a signal."""
         del self.courses[course], self.versions[course]
 
     def published_version(self, course_id: str) -> str | None:
@@ -101,27 +103,31 @@ class Shelf:
             raise found
         return found
 
+    def html(self, course_id: str, entity_ids: Collection[str]) -> Mapping[str, str]:
+        self.read(course_id)
+        return {one: self.htmls[one] for one in entity_ids if one in self.htmls}
+
 
 SHELF = Shelf()
 
 
 def the_shelf() -> Shelf:
-    """What COURSE_SYNC_SOURCE names in tests that use the fixture ``shelf``."""
+    """Return the source of the fixture ``shelf``. COURSE_SYNC_SOURCE names this function in its tests."""
     return SHELF
 
 
 def recorded(course: str = COURSE) -> Course:
-    """The row of a course."""
+    """Return the row of a course."""
     return Course.objects.get(key_digest=digest_of(course))
 
 
 def journal(course: str = COURSE) -> list[JournalOperation]:
-    """The journal of a course that is for every lane."""
+    """Return the operations in the journal of a course that are for every lane."""
     return list(JournalOperation.objects.filter(course=recorded(course), lane=None).order_by("position"))
 
 
 def replayed(course: str = COURSE) -> Structure:
-    """What comes out when the whole journal is applied to nothing."""
+    """Return the structure that results when the whole journal is applied to an empty one."""
     tree = Tree()
     for row in journal(course):
         tree.apply(row.as_operation())
@@ -129,7 +135,7 @@ def replayed(course: str = COURSE) -> Structure:
 
 
 def differences(course: str, *others: Structure) -> list[str]:
-    """What differs between a course as recorded and other readings of it, fields and places; nothing: they agree."""
+    """Return the differences in fields and places between a recorded course and other structures of it."""
     stored = stored_structure(recorded(course))
     found = []
     for other in others:
@@ -142,7 +148,7 @@ def differences(course: str, *others: Structure) -> list[str]:
 
 
 def approve(course: str = "") -> list[SyncResult]:
-    """Approve what is held, of one course or of all, as an operator who looks and agrees at once."""
+    """Approve the held runs of one course or of all, as an operator who sees the plans and agrees at once."""
     approved = api.approve(plan.token for plan in api.held_plans(course))
     assert all(one.result for one in approved)
     return [one.result for one in approved]
@@ -150,7 +156,10 @@ def approve(course: str = "") -> list[SyncResult]:
 
 @contextmanager
 def own_queries() -> Iterator[list[str]]:
-    """Collect the SQL of what is done, without savepoints and without waffle's, which asks now and then."""
+    """Collect the SQL that runs in this context, without savepoints and without the queries of waffle.
+
+    Waffle queries the database only sometimes.
+    """
     found: list[str] = []
     with CaptureQueriesContext(connection) as queries:
         yield found
@@ -160,12 +169,12 @@ def own_queries() -> Iterator[list[str]]:
 
 
 def same(structure: Structure, **values: Any) -> Structure:
-    """The structure with some values changed."""
+    """Return a copy of the structure with some values changed."""
     return attrs.evolve(structure, **values)
 
 
 def check_due_time(seconds: float) -> None:
-    """Check that a due time in so many seconds, a year at most, is kept by the database and can be read again."""
+    """Check that the database stores a due time in ``seconds`` seconds, limited to a year, and that it can be read."""
     marker = Marker.put(COURSE)
     Marker.objects.filter(pk=marker.pk).update(seen_at=DatabaseNow(seconds))
     row = Marker.objects.annotate(now=DatabaseNow()).get(pk=marker.pk)

@@ -11,7 +11,7 @@ from sandbox.published.source import PublishedSource
 
 
 class HangingSource(PublishedSource):
-    """Reads the courses that HANGING_COURSES names for minutes, and makes the file HANGING_READ."""
+    """Takes minutes to read the courses that HANGING_COURSES names, and creates the file HANGING_READ."""
 
     def read(self, course_id: str) -> Structure:
         if course_id in os.environ["HANGING_COURSES"].split():

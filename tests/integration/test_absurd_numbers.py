@@ -1,4 +1,4 @@
-"""Absurd numbers that are there already, or that others say: only what they concern stands still, with a sentence."""
+"""Absurd numbers in the database or in answers of other systems stop only their own target, with a clear error."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import math
 import pytest
 from django.core.management import call_command
 
-from course_sync_plugin import api, limits
+from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.lanes.retry import JITTER
 from course_sync_plugin.models import CatalogRun, CatalogSyncConfiguration, DatabaseNow, Lane, Target
+from course_sync_plugin.sanitize import limits
 from course_sync_plugin.testing.catalog_server import Answer, MadeUpRuns
 from course_sync_plugin.testing.faults import Refuse
 from course_sync_plugin.testing.receiver import Receiver
-
-from .courses import COURSE, a_course, check_due_time
-from .test_catalog_sync import catalog, run  # noqa: F401
+from tests.integration.catalogs import run
+from tests.integration.courses import COURSE, a_course, check_due_time
 
 pytestmark = pytest.mark.django_db
 
-#: What an older version let through, or somebody wrote into the database.
+#: Values that an older version accepted, or that were written directly into the database.
 STORED = [
     {"retry_schedule": [1e12]},
     {"retry_schedule": [10**400]},
@@ -36,7 +36,7 @@ STORED = [
 
 @pytest.fixture
 def others(receiver):
-    """A second target, in order, beside the one that is not."""
+    """Add a second target that is correct, beside the wrong one."""
     with Receiver() as running:
         api.add_target("other", url=running.url, secret=running.secret)
         yield running
@@ -67,7 +67,7 @@ def test_a_target_with_wrong_options_stands_still_alone(shelf, receiver, others,
 
 
 def test_a_schedule_that_no_check_has_seen(shelf, receiver, settings):
-    """A Celery worker starts whatever the system checks say."""
+    """A Celery worker starts even if the system checks report errors."""
     settings.COURSE_SYNC_RETRY_SCHEDULE = [1e300, 10**400, float("inf"), float("nan")]
     shelf.publish(a_course("v1"))
     api.sync_course(COURSE)
@@ -99,7 +99,7 @@ def test_the_longest_wait_that_is_allowed_is_waited_for(shelf, receiver):
 @pytest.mark.parametrize(
     "count", ["1" * 400, "1e400", "-1", "true", '"7"', "10000001", "NaN"], ids=lambda text: text[:9]
 )
-def test_a_catalog_that_counts_absurdly(catalog, count):  # noqa: F811
+def test_a_catalog_that_counts_absurdly(catalog, count):
     catalog.runs = MadeUpRuns(30)
 
     def page(asked):
@@ -112,7 +112,7 @@ def test_a_catalog_that_counts_absurdly(catalog, count):  # noqa: F811
 
 
 @pytest.mark.parametrize("wait", ["9" * 400, f"Sun, 01 Mar 2026 12:00:00 +{'9' * 400}"], ids=["seconds", "date"])
-def test_a_catalog_that_asks_for_any_wait(catalog, wait):  # noqa: F811
+def test_a_catalog_that_asks_for_any_wait(catalog, wait):
     CatalogSyncConfiguration.objects.create(wait_budget=1)
     catalog.fault = lambda asked: Answer(429, headers={"Retry-After": wait})
     assert "throttling" in run(expect=1)["error"]
@@ -122,7 +122,7 @@ def test_a_catalog_that_asks_for_any_wait(catalog, wait):  # noqa: F811
     ("column", "value"),
     [("read_timeout", 1e300), ("connect_timeout", 1e12), ("read_timeout", 0), ("page_size", 2**31 - 1)],
 )
-def test_a_catalog_configuration_from_elsewhere(catalog, column, value):  # noqa: F811
+def test_a_catalog_configuration_from_elsewhere(catalog, column, value):
     CatalogSyncConfiguration.objects.create(**{column: value})
     assert "Catalog configurations" in run(expect=1)["error"]
     assert "Catalog configurations" in run("--check", expect=1)
@@ -133,5 +133,5 @@ LONGEST = [limits.RETRY_WAIT.most * (1 + JITTER), limits.RETRY_AFTER.most, limit
 
 @pytest.mark.parametrize("seconds", [*LONGEST, 1e12, -1e12, math.inf, math.nan], ids=str)
 def test_the_longest_wait_is_kept_as_a_due_time(seconds):
-    """On SQLite; tests/services/test_databases.py has the same test for the others."""
+    """This tests SQLite; tests/services/test_databases.py has the same test for the other databases."""
     check_due_time(seconds)

@@ -1,4 +1,7 @@
-"""What others wrote reaches neither terminal nor log as it is: titles, names, errors of receivers and of sources."""
+"""Text of other people and systems is cleaned before it reaches a terminal or a log.
+
+Such text is titles, names, and errors of receivers and sources.
+"""
 
 from __future__ import annotations
 
@@ -20,31 +23,31 @@ from course_sync_plugin.models import CatalogRecord, Problem, Target
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.base import TargetConfig
 from course_sync_plugin.targets.webhook import WebhookTarget
-from course_sync_plugin.testing.catalog_server import CatalogServer, made_up_key
+from course_sync_plugin.testing.catalog_server import made_up_key
 from course_sync_plugin.testing.faults import Fail
 from sandbox.course_overviews.models import CourseOverview
-from tests.unit.olx_files import STUDIO, folder
-
-from .courses import COURSE, a_course, block
+from tests.integration.catalogs import running_catalog
+from tests.integration.courses import COURSE, a_course, block
+from tests.unit.structure.olx.files import STUDIO, folder
 
 pytestmark = pytest.mark.django_db
 
-#: Clears a terminal, colours it (C1: the first of these on many), turns the direction of writing, begins a new line.
+#: Clears a terminal, colours it (C1), changes the direction of writing, begins a new line.
 HOSTILE = "\x1b[2J\x9b31m\u202e\r\n\x85\u2028forged"
-#: Half of a surrogate pair, which Python cannot write, may be in all but keys.
+#: The same with a single surrogate, which Python cannot encode. It can be anywhere except in keys.
 ERROR = f"\ud800{HOSTILE}"
 
 
 @pytest.fixture(autouse=True)
 def log(caplog):
-    """All that our package logs, formatted as a host does."""
+    """Return a stream with all log records of our package, formatted as a host formats them."""
     caplog.set_level(logging.DEBUG, "course_sync_plugin")
     yield caplog
     check_clean(caplog.text)
 
 
 def check_clean(text: str) -> str:
-    """Fail where a text does something to a terminal or looks like more lines than it has."""
+    """Fail if a text has characters that control a terminal, or looks like more lines than it has."""
     for line in text.split("\n"):
         assert line.isprintable(), ascii(line)
         assert not line.startswith("forged"), text
@@ -52,7 +55,7 @@ def check_clean(text: str) -> str:
 
 
 def said(*arguments: str) -> str:
-    """Run a command; return what it wrote, checked."""
+    """Run a command, check that its output is clean, and return the output."""
     out = StringIO()
     with suppress(SystemExit):
         call_command("course_sync", *arguments, stdout=out, stderr=out)
@@ -60,7 +63,7 @@ def said(*arguments: str) -> str:
 
 
 def hostile_course(version: str, names: list[str]) -> object:
-    """A course that holds components with such names and titles, and values that are left out."""
+    """Return a course with components that have such names and titles, and with values that are left out."""
     ids = [block("html", f"{name}{HOSTILE}") for name in names]
     blocks = {one: RawBlock(one, "html", {"display_name": HOSTILE, "start": HOSTILE}) for one in ids}
     unit = block("vertical", "unit")
@@ -118,7 +121,7 @@ def test_reasons_of_a_receiver(shelf, receiver, log, as_json):
 
 
 class Rude(WebhookTarget):
-    """A target of somebody else that says what it was told, as it was told."""
+    """A target of another package that repeats uncleaned text in its errors."""
 
     says: Exception | FailedOperation = TransientError(ERROR)
 
@@ -132,7 +135,7 @@ class Rude(WebhookTarget):
 
 @pytest.mark.parametrize("error", [TransientError(ERROR), PermanentError(ERROR), ValueError(ERROR)], ids=repr)
 def test_errors_of_somebody_elses_target(shelf, receiver, log, monkeypatch, error):
-    monkeypatch.setattr("course_sync_plugin.lanes.opened.targets", Namespace(get=lambda name: Rude))
+    monkeypatch.setattr("course_sync_plugin.lanes.open_target.targets", Namespace(get=lambda name: Rude))
     monkeypatch.setattr(Rude, "says", error)
     shelf.publish(a_course("v1"))
     said("sync")
@@ -161,14 +164,12 @@ def test_disagreements_with_the_catalog(as_json):
 def test_what_a_catalog_says(settings, log, arguments, as_json):
     row = {"key": made_up_key(0), HOSTILE: 1, "marketing_url": f"https://x/{HOSTILE}", "content_language": HOSTILE}
     odd = {"key": f"course-v1:{HOSTILE}+C+R"}
-    with CatalogServer([row, odd]) as server:
-        for name, value in server.settings.items():
-            setattr(settings, name, value)
+    with running_catalog(settings, [row, odd]):
         CourseOverview.objects.create(id=made_up_key(0), marketing_url=HOSTILE)
         out = StringIO()
         call_command("update_catalog_data", *arguments, *as_json, stdout=out)
         assert "forged" in check_clean(out.getvalue()) or "--check" not in arguments
-    assert "forged" in log.text or "--check" in arguments  # the key that is refused
+    assert "forged" in log.text or "--check" in arguments  # the refused key
 
 
 def test_an_export_on_a_command_line(tmp_path: Path, capsys):

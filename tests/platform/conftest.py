@@ -1,4 +1,6 @@
-"""Tests inside a real edx-platform (docs/platform-tests.rst says how to run them); anywhere else they are skipped.
+"""Fixtures of tests inside a real edx-platform. Elsewhere these tests are skipped.
+
+docs/how-tos/run_the_platform_tests.rst says how to run them.
 
 The working directory must be the checkout: the platform's own test settings use relative paths.
 """
@@ -17,23 +19,23 @@ if str(HERE) not in sys.path:
 import host_start  # noqa: E402
 
 INSIDE = host_start.is_inside()
-REASON = "runs inside an edx-platform checkout only (docs/platform-tests.rst)"
+REASON = "runs inside an edx-platform checkout only (docs/how-tos/run_the_platform_tests.rst)"
 
 
 class NotHere(pytest.Module):
-    """A test module that is not even imported."""
+    """A test module that is skipped without an import."""
 
     def collect(self):
         pytest.skip(REASON, allow_module_level=True)
 
 
 def pytest_pycollect_makemodule(module_path, parent):
-    """Skip every module of this folder outside the host."""
+    """Skip every module of this folder outside edx-platform."""
     return None if INSIDE else NotHere.from_parent(parent, path=module_path)
 
 
 def pytest_configure(config):
-    """Start the host before anything of it is imported."""
+    """Start edx-platform before any of its modules is imported."""
     if INSIDE:
         host_start.start()
 
@@ -48,5 +50,5 @@ def store(db):
 
 @pytest.fixture
 def author(django_user_model):
-    """Somebody who may edit courses."""
+    """A user who may edit courses."""
     return django_user_model.objects.create(username="author", email="author@example.com", is_staff=True)

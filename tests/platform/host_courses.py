@@ -1,4 +1,4 @@
-"""Courses in the host: imported, written by hand, and as the platform itself shows them."""
+"""Makes courses in edx-platform: imports them or writes them by hand, and reads them as the platform shows them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ COURSES = Path(__file__).resolve().parents[3] / "shared" / "data" / "courses"
 
 
 def archives() -> list[str]:
-    """Return the names of the real courses; without them one name, for which :func:`archive` says so."""
+    """Return the names of the real courses. Without any, return one name, for which :func:`archive` skips the test."""
     names = sorted(path.name.removesuffix(".tar.gz") for path in COURSES.glob("*__*.tar.gz"))
     return [name for name in names if name != "library__demo"] or ["demox__verawood"]
 
 
 def archive(name: str) -> Path:
-    """Return the path of a real course, or skip (in CI: fail) where there are none."""
+    """Return the path of a real course. If it is missing, skip the test (in CI: fail)."""
     path = COURSES / f"{name}.tar.gz"
     if not path.exists():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"needs the real course {name} in shared/data")
@@ -69,7 +69,7 @@ def import_course(archive: Path, key: CourseKey, folder: Path, user_id: int) -> 
 
 @contextmanager
 def published(key: CourseKey):
-    """Show what learners get, whatever the process shows by default."""
+    """Read the published branch, as learners do, instead of the default branch of the process."""
     from xmodule.modulestore import ModuleStoreEnum
     from xmodule.modulestore.django import modulestore
 
@@ -83,7 +83,7 @@ def published(key: CourseKey):
 
 @attrs.define
 class Shown:
-    """A published course as XBlocks show it: by entity id in document order."""
+    """A published course as its XBlocks show it, by entity id in document order."""
 
     version: str
     parents: dict[str, str | None]
@@ -97,7 +97,7 @@ class Shown:
 
 
 def shown(key: CourseKey) -> Shown:
-    """Walk the XBlocks of a published course, as a request does that comes now."""
+    """Walk the XBlocks of a published course, as a new request does."""
     from edx_django_utils.cache import RequestCache
 
     RequestCache.clear_all_namespaces()
@@ -121,7 +121,7 @@ def _walk(block: Any, entity_id: str, parent_id: str | None, result: Shown) -> N
 
 
 def own_value(block: Any, name: str) -> Any:
-    """Return the value that a block itself sets, or that a v1 library gave its copy."""
+    """Return the value that a block itself sets, or that a v1 library set in its copy of the block."""
     field = block.fields.get(name)
     kvs = block.runtime.service(block, "field-data")._kvs if field else None
     if field is None or not (field.is_set_on(block) or kvs.has_default_value(name)):
@@ -130,7 +130,7 @@ def own_value(block: Any, name: str) -> Any:
 
 
 def expected_value(block: Any, name: str, field: Field) -> Any:
-    """Return the value of a field as the XBlock says it, in the contract's writing; None where nobody sets it."""
+    """Return the value of a field from the XBlock, in the form of the contract; None if it is not set."""
     value = _effective_value(block, name) if field.effective else own_value(block, name)
     if value is None:
         return None
@@ -141,7 +141,7 @@ def expected_value(block: Any, name: str, field: Field) -> Any:
 
 
 def _effective_value(block: Any, name: str) -> Any:
-    """What the XBlock answers; a default of its class, which neither it nor an ancestor sets, is no value."""
+    """Return the XBlock's value, if the block or an ancestor sets it; a default of its class does not count."""
     field = block.fields.get(name)
     one = block
     while field and one is not None:
@@ -152,14 +152,14 @@ def _effective_value(block: Any, name: str) -> Any:
 
 
 def expected_fields(block: Any) -> dict[str, Any]:
-    """Return all fields of a block that are to travel, but the digest of its content."""
+    """Return all fields of a block that are sent, except the digest of its content."""
     fields = handler_for(block.scope_ids.block_type).fields
     values = {name: expected_value(block, name, field) for name, field in fields.items() if name != "content_digest"}
     return {name: value for name, value in values.items() if value is not None}
 
 
 class Studio:
-    """An author at work on one course: what Studio's own endpoints do with the modulestore."""
+    """An author who edits one course: does what Studio's own endpoints do with the modulestore."""
 
     def __init__(self, store: Any, user_id: int, run: str = "run"):
         from xmodule.modulestore import ModuleStoreEnum
@@ -207,7 +207,7 @@ class Studio:
         self.store.delete_item(self._key(block), self.user_id)
 
     def rerun(self, run: str, **fields: Any) -> CourseKey:
-        """Make a new run of the course, as the task behind Studio's rerun does."""
+        """Make a new run of the course, as the task of Studio's rerun does."""
         new = self.key.replace(run=run)
         self.store.clone_course(self.key, new, self.user_id, fields=fields)
         return new
@@ -216,7 +216,7 @@ class Studio:
         return self.key.make_usage_key(*block)
 
 
-#: What a small course consists of.
+#: The blocks of a small course.
 COURSE, WEEK, LESSON = ("course", "course"), ("chapter", "week"), ("sequential", "lesson")
 FIRST, SECOND, TEXT, QUIZ = ("vertical", "first"), ("vertical", "second"), ("html", "text"), ("problem", "quiz")
 
@@ -234,18 +234,18 @@ def small_course(store: Any, author: Any, run: str = "run") -> Studio:
 
 
 def split_store(store: Any) -> Any:
-    """Return the store behind the platform's mixed one, with its collections."""
+    """Return the split store behind the platform's mixed store, with its collections."""
     return store.modulestores[0]
 
 
 def without_digest(entity: Any) -> dict[str, Any]:
-    """Return the fields of an entity that an XBlock can be asked for."""
+    """Return the fields of an entity that an XBlock has too: all but the content digest."""
     return {name: value for name, value in entity.fields.items() if name != "content_digest"}
 
 
 @contextmanager
 def mongo_queries():
-    """Collect the queries that MongoDB gets."""
+    """Collect the queries that are sent to MongoDB."""
     from mongomock.collection import Collection
 
     with mock.patch.object(Collection, "find", autospec=True, side_effect=Collection.find) as find:

@@ -1,4 +1,4 @@
-"""MongoDB in memory: mongomock in the place of pymongo's client, one store for the whole process."""
+"""Replaces MongoDB by a store in memory: mongomock instead of pymongo's client, one store for the whole process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _command = Database.command
 
 
 class Client(mongomock.MongoClient):
-    """mongomock's client without the options that it does not know."""
+    """The client of mongomock. It drops options that mongomock does not know."""
 
     def __init__(self, *_args: Any, document_class: type = dict, tz_aware: bool = True, **_options: Any):
         super().__init__(document_class=document_class, tz_aware=tz_aware, _store=STORE)
 
 
 def _answer(self: Database, command: Any, *args: Any, **kwargs: Any) -> Any:
-    """Say that this is a primary; hand on every other command."""
+    """Answer that this server is a primary; pass on every other command."""
     name = command if isinstance(command, str) else next(iter(command))
     if name.lower() in {"ismaster", "hello", "ping"}:
         return {"ok": 1.0, "ismaster": True, "isWritablePrimary": True}
@@ -33,7 +33,7 @@ def _answer(self: Database, command: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _look_up(self: Collection, spec: Any) -> Any:
-    """Find documents that are asked for by their id alone without looking at all others."""
+    """Find a document by its id directly, if the query has only an id: mongomock would look at all documents."""
     wanted = spec.get("_id") if isinstance(spec, dict) and len(spec) == 1 else None
     ids = wanted["$in"] if isinstance(wanted, dict) and list(wanted) == ["$in"] else [wanted]
     if wanted is None or not all(isinstance(one, (str, pymongo.collection.ObjectId)) for one in ids):
@@ -43,7 +43,7 @@ def _look_up(self: Collection, spec: Any) -> Any:
 
 
 def replace() -> None:
-    """Put it in place. To be called before Django is set up."""
+    """Replace the client. Call this before Django is set up."""
     mongomock.gridfs.enable_gridfs_integration()
     Database.command = _answer
     Collection._iter_documents = _look_up
@@ -51,7 +51,7 @@ def replace() -> None:
 
 
 def empty() -> None:
-    """Drop everything, and the stores that the platform keeps connected."""
+    """Drop all databases, and the stores that the platform keeps connected."""
     from xmodule.contentstore import django as contentstore
     from xmodule.modulestore import django as modulestore
 

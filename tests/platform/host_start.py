@@ -1,5 +1,6 @@
-"""Starts edx-platform in this process, as its own manage.py does, with MongoDB in memory: Studio, or the LMS where
-``SERVICE_VARIANT=lms`` is in the environment.
+"""Starts edx-platform in this process, as its own manage.py does, with MongoDB in memory.
+
+It starts Studio, or the LMS if ``SERVICE_VARIANT=lms`` is in the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ SETTINGS = f"{VARIANT}.envs.test"
 
 
 def is_inside() -> bool:
-    """Tell whether the working directory is a checkout and nobody has chosen other settings."""
+    """Tell whether the working directory is a checkout of edx-platform and no other settings are chosen."""
     chosen = os.environ.get("DJANGO_SETTINGS_MODULE", SETTINGS)
     return Path("cms/envs/test.py").is_file() and chosen == SETTINGS
 

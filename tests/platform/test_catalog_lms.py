@@ -1,4 +1,4 @@
-"""The catalog sync in a real LMS: beside the platform's own command, and through what happens to overviews."""
+"""Tests the catalog sync in a real LMS: next to the platform's own command, and with its changes of overviews."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey
 
-from course_sync_plugin import api, receivers
+from course_sync_plugin import api
 from course_sync_plugin.models import CatalogRecord, CatalogRun
+from course_sync_plugin.signals import handlers
 from course_sync_plugin.testing.catalog_server import Answer, CatalogServer, MadeUpRuns, made_up_key
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ URL = "https://www.example.com/course/c000000"
 
 
 class AnyToken(set):
-    """What the catalog takes: it does not know the key with which this LMS signs."""
+    """Contains every token: the test catalog does not know the key with which this LMS signs."""
 
     def __contains__(self, token):
         return token.count(".") == 2
@@ -35,7 +36,7 @@ class AnyToken(set):
 
 @pytest.fixture
 def integration(db, django_user_model):
-    """The platform's catalog integration, switched on, with its service user."""
+    """The platform's catalog integration, enabled, with its service user."""
     from openedx.core.djangoapps.catalog.models import CatalogIntegration
 
     user = django_user_model.objects.create(username="lms_catalog_service_user", email="catalog@example.com")
@@ -52,7 +53,7 @@ def catalog(settings, integration):
 
 @pytest.fixture
 def course(store, author):
-    """A course of which the LMS has an overview."""
+    """A course with an overview in the LMS."""
     from xmodule.modulestore import ModuleStoreEnum
 
     with store.default_store(ModuleStoreEnum.Type.split):
@@ -96,7 +97,7 @@ def update():
 
 
 def measured(command):
-    """Run a command twice; return how many overviews have a URL then, and queries and seconds of both, and history."""
+    """Run a command twice; return the number of overviews with a URL, queries and seconds of both, and history rows."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
     CourseOverview.objects.update(marketing_url=None, language=None)
@@ -112,7 +113,7 @@ def measured(command):
 
 
 def test_side_by_side_with_sync_course_runs(catalog):
-    """The same 250 runs at the page size that both have by default."""
+    """The same 250 course runs, with the page size that both commands have by default."""
     catalog.runs = MadeUpRuns(250)
     bare_overviews(250)
     theirs, ours = (measured(name) for name in ("sync_course_runs", "update_catalog_data"))
@@ -123,7 +124,7 @@ def test_side_by_side_with_sync_course_runs(catalog):
 
 
 def test_faster_than_one_get_and_one_save_per_course(catalog):
-    """Of the platform's own model, with its 60 columns and its history, in one transaction as all tests here."""
+    """With the platform's own model, its 60 columns and its history, in one transaction like all tests here."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
     runs, sample = 3200, 200
@@ -163,7 +164,7 @@ def test_a_jwt_that_is_not_taken_any_more_is_made_anew(catalog):
     waiting = [Answer(401)]
     catalog.fault = lambda asked: waiting.pop() if waiting else None
     catalog.runs = MadeUpRuns(3)
-    assert update().tally.counts["retrieved"] == 3
+    assert update().run_counts.counts["retrieved"] == 3
 
 
 def test_a_service_user_that_is_missing_is_named(catalog, integration, django_user_model):
@@ -173,6 +174,7 @@ def test_a_service_user_that_is_missing_is_named(catalog, integration, django_us
     assert "lms_catalog_service_user" in CatalogRun.objects.get().failures[0]
 
 
+@pytest.mark.story(12)
 def test_published_again_the_course_keeps_its_url(catalog, course, store, author):
     catalog.runs = MadeUpRuns(1)
     update()
@@ -193,7 +195,7 @@ def test_deleted_and_created_again_it_comes_back_by_a_task(
     with pytest.raises(Exception, match="does not exist"):
         overview()
     tasked = []
-    monkeypatch.setattr(receivers.saved_overviews, "add", tasked.append)
+    monkeypatch.setattr(handlers.saved_overviews, "add", tasked.append)
     with django_capture_on_commit_callbacks(execute=True), store.default_store(ModuleStoreEnum.Type.split):
         store.create_course("Org", "C000000", "2026", author.id, fields={"display_name": "Bees"})
     assert overview().marketing_url is None
@@ -205,10 +207,10 @@ def test_deleted_and_created_again_it_comes_back_by_a_task(
 
 @pytest.fixture
 def make_again(monkeypatch, django_capture_on_commit_callbacks):
-    """Delete an overview, have the platform make it again, and commit; no task comes through."""
+    """Delete an overview, make the platform create it again, and commit; the task is lost."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
-    monkeypatch.setattr(receivers.saved_overviews, "add", lambda key: None)
+    monkeypatch.setattr(handlers.saved_overviews, "add", lambda key: None)
 
     def made(key) -> None:
         overview(key).delete()
@@ -245,7 +247,7 @@ def test_a_ccx_has_the_url_of_its_parent(catalog, course, author, make_again):
     key = CCXLocator.from_course_locator(KEY, str(ccx.id))
     CourseOverview.load_from_module_store(key)
     catalog.runs = MadeUpRuns(1)
-    assert update().tally.counts["ccx_filled"] == 1
+    assert update().run_counts.counts["ccx_filled"] == 1
     assert overview(key).marketing_url == URL
     make_again(key)
     api.restore_due_catalog_columns()
@@ -274,7 +276,7 @@ def test_language_is_studios_where_the_integration_is_off(settings, course):
 
 @pytest.mark.parametrize(("mktg", "custom"), [(False, False), (True, False), (True, True), (False, True)])
 def test_the_platforms_own_links(catalog, course, settings, mktg, custom):
-    """``get_link_for_about_page`` and ours give the same, whatever the switches."""
+    """``get_link_for_about_page`` and our function return the same URL for all values of the switches."""
     from common.djangoapps.util.course import get_link_for_about_page
 
     catalog.runs = MadeUpRuns(1)
@@ -290,7 +292,7 @@ def test_the_platforms_own_links(catalog, course, settings, mktg, custom):
 
 
 def test_the_learner_dashboard_has_it(catalog, course, author, settings):
-    """What the learner home says of an enrolled course, by its own serializers."""
+    """The data of an enrolled course in the learner home, from its own serializers."""
     from common.djangoapps.student.models import CourseEnrollment, UserProfile
     from lms.djangoapps.learner_home.serializers import CourseRunSerializer, CourseSerializer
     from lms.djangoapps.learner_home.views import get_course_share_urls

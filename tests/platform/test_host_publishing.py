@@ -1,4 +1,4 @@
-"""From what an author does in Studio to the journal: marker, sync, operations, and the course rebuilt from them."""
+"""Tests the way from an author's edit in Studio to the journal, and the course rebuilt from the journal."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from course_sync_plugin.api import Outcome
 from course_sync_plugin.data import Structure
 from course_sync_plugin.diff.apply import Tree
 from course_sync_plugin.models import JournalOperation, Marker, Run
-from course_sync_plugin.structure.modulestore import ModulestoreSource
+from course_sync_plugin.structure.modulestore.source import ModulestoreSource
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def studio(store, author) -> Studio:
-    """An author at work on a course that is in step."""
+    """An author who edits a course that is in step."""
     studio = small_course(store, author)
     sync(studio)
     return studio
 
 
 def sync(studio: Studio) -> list[tuple]:
-    """Sync as the task does after a publish; return what was found, the course having been compared."""
-    assert markers(studio), "nobody noticed the publish"
+    """Sync as the task does after a publish, and check the journal; return the operations."""
+    assert markers(studio), "the publish left no marker"
     result = api.sync_course(studio.course_id)
     assert result.outcome in (Outcome.RECORDED, Outcome.UNCHANGED), result
     assert not markers(studio)
@@ -68,7 +68,7 @@ def replica(course_id: str) -> Structure:
 
 
 def assert_rebuilt(course_id: str) -> None:
-    """The journal rebuilds exactly what learners get."""
+    """Check that the journal rebuilds exactly the course that learners get."""
     mine, course = replica(course_id), shown(CourseKey.from_string(course_id))
     assert {entity_id: entity.parent_id for entity_id, entity in mine.entities.items()} == course.parents
     assert list(mine.entities) == list(course.parents)
@@ -151,7 +151,7 @@ class TestMoving:
         assert sync(studio) == [("move", *TEXT, {})]
 
     def test_half_a_move_down_waits_for_the_unit_it_left(self, studio):
-        """Both units hold it; it belongs to the first."""
+        """Both units hold the component; it belongs to the first unit."""
         studio.move(TEXT, FIRST, SECOND)
         studio.publish(SECOND)
         assert sync(studio) == []
@@ -166,7 +166,7 @@ class TestMoving:
         assert sync(studio) == []
 
     def test_half_a_move_the_other_way_is_a_component_away(self, studio):
-        """The unit it left is published, the unit it goes to is not: learners have it nowhere."""
+        """The old unit is published and the new unit is not, so learners see the component nowhere."""
         studio.move(TEXT, FIRST, SECOND)
         studio.publish(FIRST)
         assert [one[:3] for one in sync(studio)] == [("delete", *TEXT)]
@@ -183,7 +183,7 @@ class TestMoving:
         assert sync(studio) == [("move", "sequential", "evening", {}), ("move", *SECOND, {})]
 
     def test_a_unit_that_is_moved_and_not_published_again_is_away(self, studio):
-        """Its subsections are published at once, the unit is a draft in its new place."""
+        """The subsections are published at once, but the unit is only a draft in its new place."""
         studio.add(WEEK, "sequential", "evening")
         sync(studio)
         studio.move(SECOND, LESSON, ("sequential", "evening"))
@@ -251,7 +251,7 @@ class TestCopies:
         assert sync(studio) == [("update", *COURSE, {"display_name": "Keeping bees, again"})]
 
     def test_a_rerun_that_is_done_is_noted(self, studio, author):
-        """Its state is saved in every release; the event for it only newer ones send."""
+        """Every release saves its state; only newer releases send the event."""
         from common.djangoapps.course_action_state.models import CourseRerunState
 
         rerun = studio.rerun("next")
@@ -262,7 +262,7 @@ class TestCopies:
         assert [marker.course_key for marker in Marker.objects.all()] == [str(rerun)]
 
 
-#: Revisions of real courses, each imported over the one before.
+#: Revisions of real courses. Each is imported over the one before.
 SERIES = {
     "test101": ["test101__r1", "test101__r2", "test101__r3", "test101__r5"],
     "demox": ["demox__nutmeg", "demox__quince"],
@@ -280,7 +280,7 @@ def test_real_revisions_imported_one_over_the_other(names, store, author, tmp_pa
 
 
 def test_a_course_that_is_replaced_is_held(store, author, tmp_path):
-    """Real authors import another course over theirs: all of the old one would go."""
+    """Real authors import another course over their own: all entities of the old course would be deleted."""
     studio = Studio(store, author.id)
     for name in ("demox__quince", "demox__new0"):
         import_course(archive(name), studio.key, tmp_path / name, author.id)
@@ -293,7 +293,7 @@ def test_a_course_that_is_replaced_is_held(store, author, tmp_path):
 
 
 def test_what_the_platform_could_not_import_stays(store, author, tmp_path):
-    """The newer export holds a video that the platform stores as an error block."""
+    """The newer export has a video that the platform stores as an error block."""
     studio = Studio(store, author.id)
     import_course(archive("demox__2014b"), studio.key, tmp_path / "whole", author.id)
     sync(studio)

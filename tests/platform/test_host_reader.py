@@ -1,4 +1,4 @@
-"""What the reader does where courses are special, against the platform's own modulestore."""
+"""Tests the reader with special cases of courses, against the platform's own modulestore."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from host_courses import (
 
 from course_sync_plugin.diff.engine import diff
 from course_sync_plugin.exceptions import CourseNotFound, InvalidCourse, SourceError
-from course_sync_plugin.structure import modulestore_blocks
-from course_sync_plugin.structure.modulestore import ModulestoreSource
+from course_sync_plugin.structure.modulestore import blocks
+from course_sync_plugin.structure.modulestore.source import ModulestoreSource
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def index_row(studio: Studio):
 
 
 def store_new_version(studio: Studio, change) -> str:
-    """Store a new published version behind the platform's back; ``change`` gets its blocks by type and id."""
+    """Store a new published version without the platform. ``change`` is called with its blocks by type and id."""
     structures = split_store(studio.store).db_connection.structures
     document = structures.find_one({"_id": ObjectId(index_row(studio).get().published_version)})
     document["_id"] = ObjectId()
@@ -83,7 +83,7 @@ class TestVersions:
             ModulestoreSource().read(key)
 
     def test_keys_match_exactly_although_the_database_does_not(self, studio, monkeypatch):
-        """MySQL finds a row whatever the case; the tests run on SQLite, so the row comes from here."""
+        """MySQL ignores case when it finds a row. The tests run on SQLite, so this test supplies the row."""
         other = studio.key.replace(course="BEES")
         backend = split_store(studio.store).db_connection
         index = backend.get_course_index(studio.key)
@@ -103,7 +103,7 @@ class TestVersions:
             read(studio)
 
     def test_what_is_no_key_is_no_deleted_course(self, studio):
-        with pytest.raises(SourceError, match="no course key") as caught:
+        with pytest.raises(SourceError, match="is not a course key") as caught:
             ModulestoreSource().read("nonsense")
         assert not isinstance(caught.value, CourseNotFound)
 
@@ -115,7 +115,7 @@ class TestVersions:
         assert versions == {run.course_id: index_row(run).get().published_version for run in runs}
 
     def test_a_version_that_another_process_published_is_seen(self, studio):
-        """The platform remembers the index for as long as a task or a command runs."""
+        """The platform caches the course index while a task or a command runs."""
         with published(studio.key) as store:
             remembered = store.get_course(studio.key).course_version
         version = store_new_version(studio, lambda blocks: blocks[WEEK]["fields"].update(display_name="Week 2"))
@@ -159,7 +159,7 @@ class TestDrafts:
         assert studio.entity_id(*TEXT) not in read(studio).entities
 
     def test_a_rerun_is_what_is_published_of_it(self, studio):
-        """Title and dates of the source until its settings are published, for learners as for us."""
+        """Until its settings are published, it has title and dates of the source course, for learners and for us."""
         rerun = studio.rerun("next", display_name="Keeping bees, again")
         source = ModulestoreSource()
         new, old = source.read(str(rerun)), read(studio)
@@ -207,7 +207,7 @@ class TestPlaces:
         studio.add(("split_test", "experiment"), "html", "inner", data="<p>Inner</p>")
         studio.publish(SECOND)
         before = read(studio)
-        monkeypatch.setattr(modulestore_blocks, "is_installed", lambda block_type: block_type != "split_test")
+        monkeypatch.setattr(blocks, "is_installed", lambda block_type: block_type != "split_test")
         assert studio.entity_id("html", "inner") in before.entities
         assert read(studio) == before
 
@@ -340,6 +340,7 @@ class TestContentDigest:
 
 
 class TestFailures:
+    @pytest.mark.story(31)
     def test_a_structure_that_mongodb_lost_is_no_deleted_course(self, studio):
         index_row(studio).update(published_version=str(ObjectId()))
         with pytest.raises(SourceError, match=r"does not hold version .* older backup") as caught:

@@ -1,4 +1,4 @@
-"""The plugin in the host: what its receivers cost the author, what they leave alone, and that both services start."""
+"""Tests the plugin in edx-platform: what its signal receivers cost and ignore, and the start of both services."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from host_courses import FIRST, QUIZ, SECOND, Studio, mongo_queries, small_course
 from opaque_keys.edx.keys import CourseKey
 
-from course_sync_plugin import receivers
 from course_sync_plugin.models import Marker
+from course_sync_plugin.signals import handlers
 
 HERE = Path(__file__).resolve().parent
 KEY = CourseKey.from_string("course-v1:Org+Bees+run")
@@ -30,7 +30,7 @@ def studio(store, author) -> Studio:
 
 
 def send(course_key, sender=None) -> None:
-    """Send the platform's signal, as the platform and others do."""
+    """Send the platform's signal, as the platform and other apps do."""
     from xmodule.modulestore.django import SignalHandler
 
     SignalHandler.course_published.send(sender=sender, course_key=course_key)
@@ -79,7 +79,7 @@ class TestMarkers:
         call_command(
             "simulate_publish",
             courses=[studio.course_id],
-            receivers=["course_sync_plugin.receivers.on_course_published"],
+            receivers=["course_sync_plugin.signals.handlers.on_course_published"],
         )
         assert marked() == [studio.course_id]
 
@@ -92,7 +92,7 @@ def uid(receiver: str) -> str:
 class TestCost:
     def test_one_insert_in_a_savepoint(self, db):
         with CaptureQueriesContext(connection) as sql, mongo_queries() as mongo:
-            receivers.on_course_published(None, KEY)
+            handlers.on_course_published(None, KEY)
         assert [one["sql"].split()[0] for one in sql] == ["SAVEPOINT", "INSERT", "RELEASE"]
         assert not mongo
 
@@ -111,7 +111,7 @@ class TestCost:
         try:
             without_us = queries()
         finally:
-            receivers.connect()
+            handlers.connect()
         assert with_us - without_us == 3
 
     def test_the_author_notices_no_broken_table(self, studio, monkeypatch, caplog):
@@ -128,20 +128,20 @@ class TestCost:
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_it_is_one_insert_too(db):
-    """Studio's own publishing request has no transaction."""
+    """The request with which Studio publishes has no transaction."""
     with CaptureQueriesContext(connection) as sql:
-        receivers.on_course_published(None, KEY)
+        handlers.on_course_published(None, KEY)
     assert [one["sql"].split()[0] for one in sql] == ["BEGIN", "INSERT", "COMMIT"]
 
 
 class TestStart:
     def test_our_settings_are_in_studio(self, settings):
-        assert settings.COURSE_SYNC_SOURCE == "course_sync_plugin.structure.modulestore.ModulestoreSource"
+        assert settings.COURSE_SYNC_SOURCE == "course_sync_plugin.structure.modulestore.source.ModulestoreSource"
         assert settings.COURSE_SYNC_QUIET_SECONDS == 5
         assert apps.is_installed("course_sync_plugin.apps.CourseSyncConfig") or apps.is_installed("course_sync_plugin")
 
     def test_they_are_in_the_lms_and_its_receivers_are_connected(self):
-        """In a process of its own: one process can be one service alone."""
+        """In a separate process: a process can be only one of the services."""
         code = (
             "import os; os.environ.update(DJANGO_SETTINGS_MODULE='lms.envs.test', SERVICE_VARIANT='lms');"
             "import host_mongo; host_mongo.replace(); import django; django.setup();"
@@ -160,6 +160,6 @@ class TestStart:
         import xmodule.modulestore.django as platform
 
         monkeypatch.delattr(platform, "COURSE_DELETED")
-        with caplog.at_level(logging.INFO, logger="course_sync_plugin.receivers"):
-            receivers.connect()
+        with caplog.at_level(logging.INFO, logger="course_sync_plugin.signals.handlers"):
+            handlers.connect()
         assert "this host has no signal COURSE_DELETED" in caplog.text

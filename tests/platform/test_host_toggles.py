@@ -1,4 +1,4 @@
-"""The platform's own course flags: many courses are asked for at once, with the answer that each has by itself."""
+"""Tests the platform's course flags: a query for many courses gives the same answers as one for each course."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORGS = ("Org", "On", "Off", "Unset")
 
 @pytest.fixture(autouse=True)
 def _overrides():
-    """Overrides of organisations and courses; the newest one counts, and one may be switched off."""
+    """Make overrides for organisations and courses. The newest one counts, and an override may be disabled."""
     RequestCache.clear_all_namespaces()
     for org, choice in (("On", "on"), ("Off", "off"), ("Unset", "on"), ("Unset", "")):
         row = {"org": org, "override_choice": choice or "on", "enabled": bool(choice)}

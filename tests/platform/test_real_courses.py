@@ -1,4 +1,7 @@
-"""Real courses, imported by the platform's own importer: what we read and what it shows, block by block."""
+"""Compares what we read of real courses with what the platform shows, block by block.
+
+The platform's own importer imports the courses.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,16 @@ from lxml import etree
 from opaque_keys.edx.keys import CourseKey
 
 from course_sync_plugin.data import Structure
-from course_sync_plugin.structure.modulestore import ModulestoreSource
-from course_sync_plugin.structure.modulestore_blocks import is_installed
-from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.structure.modulestore.blocks import is_installed
+from course_sync_plugin.structure.modulestore.source import ModulestoreSource
+from course_sync_plugin.structure.olx.reader import read_olx
 
 pytestmark = pytest.mark.django_db
 
-#: The platform cannot import these at all: the message of its error.
+#: Courses that the platform cannot import, with the message of its error.
 REFUSED = {"edxplatform__aside": "'NoneType' object has no attribute 'data_dir'"}  # test_aside is not installed
 
-#: How many entities the archive has that the platform does not, and why. Each is hidden below an unreadable entity.
+#: How many entities only the archive has, and why. Each is below an entity that the platform cannot read.
 HIDDEN = {
     "demox__maple": (1, "a video whose List field holds a text: the platform stores an error block"),
     "edxplatform__test_import_course": (8, "pointers to files that are missing: error blocks"),
@@ -42,16 +45,16 @@ HIDDEN = {
     "problembuilder__r2": (25, "the same, and a pointer to a missing file: an error block"),
 }
 
-#: Components whose own parser takes the title from an element of their XML.
+#: Components whose own parser reads the title from an element of their XML.
 TITLE_ELEMENT = {"openassessment": "title"}
 
-#: Imported twice.
+#: Courses that are imported twice.
 TWICE = ["demox__2014a", "demox__verawood", "edxplatform__toy", "edxplatform__xml_dag", "problembuilder__r2"]
 
 
 @pytest.fixture(scope="module", params=[name for name in archives() if name not in REFUSED])
 def imported(request, django_db_setup, django_db_blocker, tmp_path_factory):
-    """Name and key of a real course, imported once for all tests of this module."""
+    """Name and key of a real course. It is imported once for all tests of this module."""
     name = request.param
     key = CourseKey.from_string(f"course-v1:Real+{name}+run")
     with django_db_blocker.unblock(), transaction.atomic():
@@ -63,7 +66,7 @@ def imported(request, django_db_setup, django_db_blocker, tmp_path_factory):
 
 
 def test_the_reader_agrees_with_the_platform(imported):
-    """Ids, parents, order and every field."""
+    """Compares ids, parents, order and every field."""
     _, key = imported
     structure = ModulestoreSource().read(str(key))
     course = shown(key)
@@ -90,7 +93,7 @@ def test_queries_do_not_grow_with_the_course(imported):
 
 
 def test_our_olx_source_agrees_with_the_platform_s_importer(imported):
-    """Ids, places and titles of the same archive; what only the archive has is hidden, and known to be."""
+    """Compares ids, places and titles of the same archive. The entities that only the archive has are known."""
     name, key = imported
     platform, olx = ModulestoreSource().read(str(key)), read_olx(archive(name), str(key))
     assert not platform.entities.keys() - olx.entities.keys()
@@ -123,7 +126,7 @@ def pruned(structure: Structure, hidden: set[str]) -> dict[str, list[str]]:
 
 
 def written_title(name: str, entity_id: str, block_type: str) -> str | None:
-    """Return the title that stands in an element inside the component's own."""
+    """Return the title from a child element of the component's element."""
     path = f"//{block_type}[@url_name='{entity_id.rsplit('@', 1)[-1]}']/{TITLE_ELEMENT[block_type]}"
     with tarfile.open(archive(name)) as tar:
         files = [member for member in tar if member.name.endswith(".xml") and "/drafts/" not in member.name]
@@ -141,7 +144,7 @@ def test_what_the_platform_refuses(name, store, author, tmp_path):
 
 @pytest.mark.parametrize("imported", TWICE, indirect=True)
 def test_the_same_course_again_is_no_change(imported, tmp_path):
-    """The importer writes every block again and makes up ids for videos that have none."""
+    """The importer writes every block again, and makes new ids for videos that have none."""
     name, key = imported
     before = ModulestoreSource().read(str(key))
     import_course(archive(name), key, tmp_path, get_user_model().objects.get(username="importer").id)

@@ -1,4 +1,7 @@
-"""The two processes of the concurrency test: ``publish`` saves whole overviews as the platform does, ``sync`` runs."""
+"""The two processes of the concurrency test.
+
+``publish`` saves whole overviews, as the platform does. ``sync`` runs the catalog sync.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,21 @@ COURSES = 20
 
 
 def publish(publishes: int, stop: Path) -> dict[str, int]:
-    """Save overviews as a publish does: the row is read, changed and written back as a whole, in a transaction.
+    """Save overviews as a publish does: it reads, changes and writes the whole row in a transaction.
 
-    Before the last 100 the runs are told to stop, so that no later run mends what a publish undid. Returns how often
-    another's write had undone one of ours, and how often we undid a URL that had been written meanwhile: what the
-    plugin has to mend.
+    The runs are stopped before the last 100 publishes, so that no later run restores a URL that a publish overwrote.
+    Returns ``lost``, how often another writer overwrote a publish, and ``stale``, how often a publish overwrote a new
+    URL, which the plugin must restore.
     """
     from django.db import connection, transaction
 
-    from course_sync_plugin import api, receivers
+    from course_sync_plugin import api
+    from course_sync_plugin.signals import handlers
     from course_sync_plugin.testing.catalog_server import made_up_key
     from sandbox.course_overviews.models import CourseOverview
 
-    # The task that the wake-up sends, without a broker: in the same thread that would send it.
-    receivers.saved_overviews._send = api.restore_catalog_columns
+    # There is no broker: the thread that would send the task runs it.
+    handlers.saved_overviews._send = api.restore_catalog_columns
     names: dict[int, str] = {}
     lost = stale = 0
     for number in range(publishes):
@@ -40,16 +44,16 @@ def publish(publishes: int, stop: Path) -> dict[str, int]:
             stale += now.get(id=made_up_key(at)) != overview.marketing_url
             names[at] = overview.display_name = f"Publish {number}"
             overview.save()
-    receivers.saved_overviews.finish()
+    handlers.saved_overviews.finish()
     deadline = time.monotonic() + 10
-    while receivers.saved_overviews._keys and time.monotonic() < deadline:
+    while handlers.saved_overviews._keys and time.monotonic() < deadline:
         time.sleep(0.05)
     connection.close()
     return {"lost": lost, "stale": stale}
 
 
 def sync(stop: Path) -> dict[str, int]:
-    """Bring another URL for every course, again and again, until the file is there."""
+    """Sync a new URL for every course, again and again, until the file ``stop`` exists."""
     from course_sync_plugin import api
     from course_sync_plugin.testing.catalog_server import CatalogServer, MadeUpRuns
 

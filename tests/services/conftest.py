@@ -1,4 +1,4 @@
-"""What service tests share. Each starts and ends its own processes and has databases of its own."""
+"""Fixtures of the service tests. Each test starts and ends its own processes and has its own databases."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.core.cache import cache
 from django.core.management import call_command
 from edx_django_utils.cache import RequestCache
 
-from . import servers
-from .host import Host, in_this_process
-from .processes import Processes
+from tests.services import servers
+from tests.services.host import Host, in_this_process
+from tests.services.processes import Processes
 
 HERE = Path(__file__).resolve().parent
 
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", params=["mariadb"])
 def database_url(request, django_db_blocker) -> Iterator[str]:
-    """The URL of a database of our own, with tables. Tests that want others too parametrize it."""
+    """The URL of a database for this test, with tables. Tests parametrize it to use other databases."""
     with getattr(servers, request.param)() as url:
         with django_db_blocker.unblock(), in_this_process(url):
             call_command("migrate", verbosity=0)
@@ -35,14 +35,14 @@ def database_url(request, django_db_blocker) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def broker_url() -> Iterator[str]:
-    """The URL of a Redis database of our own."""
+    """The URL of a Redis database for this test."""
     with servers.redis_broker() as url:
         yield url
 
 
 @pytest.fixture
 def database(database_url, django_db_blocker) -> Iterator[str]:
-    """The URL of the database, empty; in this process Django talks to it."""
+    """The URL of the database, which is empty. In this process, Django uses it."""
     RequestCache.clear_all_namespaces()
     cache.clear()
     with django_db_blocker.unblock(), in_this_process(database_url):
@@ -52,7 +52,7 @@ def database(database_url, django_db_blocker) -> Iterator[str]:
 
 @pytest.fixture
 def processes(tmp_path) -> Iterator[Processes]:
-    """The processes of the test. At the end none has met what it did not expect, a deadlock for example."""
+    """The processes of the test. At the end, no process may have logged an unexpected error, such as a deadlock."""
     running = Processes(tmp_path)
     yield running
     running.close()

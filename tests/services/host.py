@@ -1,4 +1,4 @@
-"""A host on real services: its processes, and its database for the test itself to look into."""
+"""A host on real services: its processes, and its database, which the test reads too."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from typing import Any
 from django.db import connections
 
 from course_sync_plugin.data import Structure
+from course_sync_plugin.journal.entities import stored_structure
 from course_sync_plugin.models import Course, JournalOperation, Lane
-from course_sync_plugin.stored import stored_structure
 from course_sync_plugin.targets.signing import generate_secret
 from course_sync_plugin.testing.inbox import Inbox
 from sandbox.databases import database as sandbox_database
 from sandbox.published.publishing import publish_structure
 from sandbox.published.source import PublishedSource
-
-from .processes import Process, Processes, eventually
+from tests.services.processes import Process, Processes, eventually
 
 SETTINGS = {
     "COURSE_SYNC_SOURCE": "sandbox.published.source.PublishedSource",
     "COURSE_SYNC_QUIET_SECONDS": 0,
     "COURSE_SYNC_LEASE_SECONDS": 2,
     "COURSE_SYNC_ENVELOPE_OPERATIONS": 100,
-    # each kill costs an attempt, and a lane must not stop because of it
+    # each kill uses up an attempt, and that must not stop a lane
     "COURSE_SYNC_RETRY_SCHEDULE": [1] * 50,
     "COURSE_SYNC_ALLOWED_PRIVATE_HOSTS": ["127.0.0.1"],
     "COURSE_SYNC_CELERY_QUEUE": "course-sync-services-test",
@@ -36,7 +35,7 @@ SETTINGS = {
 
 @contextmanager
 def in_this_process(database_url: str) -> Iterator[None]:
-    """Let the ordinary connection of this process, in every thread, lead to another database."""
+    """Make the default connection of this process, in every thread, use another database."""
     ordinary = connections.settings["default"]
     _lead_to(connections.configure_settings({"default": sandbox_database(database_url)})["default"])
     try:
@@ -52,7 +51,7 @@ def _lead_to(database: Any) -> None:
 
 
 class ReceiverProcess:
-    """The receiver kit as a process. What it has received stands in its file."""
+    """The receiver kit as a process. Its file holds the messages that it has received."""
 
     def __init__(self, processes: Processes, name: str, hold: float = 0):
         self.name = name
@@ -63,29 +62,29 @@ class ReceiverProcess:
         self.url = self.process.read()
 
     def messages(self) -> list[tuple[str, bytes]]:
-        """Return id and body of every message, in the order in which they came."""
+        """Return id and body of every message, in order of arrival."""
         with closing(sqlite3.connect(self.state)) as database:
             return database.execute("SELECT message_id, body FROM message ORDER BY position").fetchall()
 
     def bodies(self) -> list[Any]:
-        """Return the bodies, decoded."""
+        """Return the decoded bodies."""
         return [json.loads(body) for _, body in self.messages()]
 
     @contextmanager
     def inbox(self) -> Iterator[Inbox]:
-        """Yield what all that was received comes to: replicas, counters, violations of the contract."""
+        """Yield an inbox with all received messages: replicas, counters, violations of the contract."""
         with closing(Inbox(self.state)) as inbox:
             yield inbox
 
     def has(self, structure: Structure) -> bool:
-        """Tell whether its replica is this course. A version in which nothing changed is never sent."""
+        """Tell whether its replica equals this course. A version without changes is never sent."""
         with self.inbox() as inbox:
             replica = inbox.replica(structure.course_id)
             return replica.complete and replica.equals(structure)
 
 
 class Host:
-    """The sandbox with its environment."""
+    """The sandbox with its environment variables."""
 
     def __init__(self, processes: Processes, settings: Any, environment: Mapping[str, str]):
         self.processes = processes
@@ -94,7 +93,7 @@ class Host:
         self.set(**SETTINGS)
 
     def set(self, **values: Any) -> None:
-        """Set settings of the plugin, here and in the processes that are started from now on."""
+        """Set settings of the plugin, in this process and in processes that start later."""
         for name, value in values.items():
             setattr(self._settings, name, value)
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -105,7 +104,7 @@ class Host:
         return self.processes.start(arguments[0], "manage.py", *arguments, environment=self.environment)
 
     def runner(self) -> Process:
-        """Start ``course_sync run`` and wait until it runs."""
+        """Start ``course_sync run`` and wait until it is running."""
         process = self.manage("course_sync", "run", "--interval", "0.1")
         eventually(lambda: process.has_said("is running"), "the start of course_sync run")
         return process
@@ -144,23 +143,23 @@ class Studio:
         self.process.read()
 
     def publish(self, course: str, version: str, titles: Mapping[str, str] | None = None) -> float:
-        """Publish ``a_course``; return the seconds that its author waited."""
+        """Publish ``a_course``; return the seconds that the author waited."""
         return json.loads(self.process.ask(json.dumps({"course": course, "version": version, "titles": titles or {}})))
 
 
 def publish(structure: Structure) -> Structure:
-    """Publish a structure in this process, which has no broker: a marker is left."""
+    """Publish a structure in this process. It has no broker, so only a marker is left."""
     publish_structure(structure)
     return structure
 
 
 def published(course: str) -> Structure:
-    """Return what is published of a course now."""
+    """Return the structure of a course that is published now."""
     return PublishedSource().read(course)
 
 
 def check_journal(course: str) -> int:
-    """Check that a course's journal is unbroken and leads to what is recorded; return its length."""
+    """Check that a course's journal has no gaps and gives the recorded entities; return its length."""
     row = Course.objects.get(key=course)
     positions = JournalOperation.objects.filter(course=row).order_by("position").values_list("position", flat=True)
     assert list(positions) == list(range(1, row.last_position + 1))
@@ -170,7 +169,7 @@ def check_journal(course: str) -> int:
 
 
 def wait_for(receiver: ReceiverProcess, structure: Structure) -> None:
-    """Wait until a receiver has a course as it is; fail with how everything stands where it does not come."""
+    """Wait until a receiver's replica equals the course. On a timeout, fail and show the state of everything."""
     try:
         eventually(lambda: receiver.has(structure), f"{structure.course_id} at {receiver.name}")
     except AssertionError as error:
@@ -179,7 +178,7 @@ def wait_for(receiver: ReceiverProcess, structure: Structure) -> None:
 
 
 def check_in_step(receivers: Sequence[ReceiverProcess], courses: Sequence[str]) -> None:
-    """Wait until receivers have what is published, and check that they got it as the contract says."""
+    """Wait until receivers have the published courses, and check that the messages kept the contract."""
     for receiver in receivers:
         for structure in map(published, courses):
             wait_for(receiver, structure)
@@ -190,10 +189,10 @@ def check_in_step(receivers: Sequence[ReceiverProcess], courses: Sequence[str]) 
 
 
 def syncs(process: Process, *outcomes: str) -> list[str]:
-    """Return what a process has logged of syncs that ended so. Celery writes each line a second time, in its form."""
+    """Return the log lines of syncs with these outcomes. Celery logs each line again in its own format."""
     return re.findall(rf"(?:INFO|WARNING) course_sync: course=\S+ outcome=(?:{'|'.join(outcomes)}) .*", process.says())
 
 
 def lane_of(course: str, target: str = "crm") -> Lane:
-    """Return a lane as it stands in the database."""
+    """Return a lane as it is now in the database."""
     return Lane.objects.get(course__key=course, target__name=target)

@@ -1,4 +1,4 @@
-"""Processes of a test: each with a log of its own, all of them ended with the test, and no other."""
+"""The processes of a test. Each has its own log. The test ends all of them, and no other process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-#: Seconds after which what should have happened has not.
+#: Seconds after which an expected event counts as missing.
 PATIENCE = 60
 
 
 def eventually(condition: Callable[[], Any], what: str = "it", seconds: float = PATIENCE) -> Any:
-    """Return the first true value of a condition; fail where there is none in time."""
+    """Return the first true value of a condition; fail if there is none in time."""
     ends_at = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > ends_at:
@@ -30,7 +30,7 @@ def eventually(condition: Callable[[], Any], what: str = "it", seconds: float = 
 
 
 class Process:
-    """One process, its input a pipe, its output a pipe where it is asked for, else in the log."""
+    """One process. Its input is a pipe. Its output is a pipe if the test asks for one, else it goes to the log."""
 
     def __init__(self, log: Path, command: list[str], environment: Mapping[str, str], *, talks: bool = False):
         self.log = log
@@ -46,18 +46,18 @@ class Process:
             )
 
     def says(self) -> str:
-        """Return what stands in the log."""
+        """Return the content of the log."""
         return self.log.read_text()
 
     def has_said(self, words: str) -> bool:
-        """Tell whether the log holds these words. Fails where the process has ended without them."""
+        """Tell whether the log holds these words. Fails if the process has ended without them."""
         if words in self.says():
             return True
         assert self.is_running(), f"ended with {self._process.returncode}: {self.says()}"
         return False
 
     def ask(self, line: str) -> str:
-        """Write a line and return the line that is answered."""
+        """Write a line to the input and return the line that the process answers."""
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         return self.read()
@@ -69,24 +69,46 @@ class Process:
         return line.strip()
 
     def close_input(self) -> None:
-        """Let it read to the end."""
+        """Close the input, so that the process reads its end."""
         self._process.stdin.close()
 
     def is_running(self) -> bool:
-        """Tell whether it has not ended."""
+        """Tell whether the process is still running."""
         return self._process.poll() is None
 
     def wait(self, seconds: float = PATIENCE) -> int:
-        """Wait for the end; return the exit status."""
+        """Wait until the process ends; return the exit status."""
         return self._process.wait(seconds)
 
     def stop(self) -> int:
-        """Ask it to end, as an operator does; return the exit status."""
+        """Ask the process to end (SIGTERM), as an operator does; return the exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self.wait()
 
+    def suspend(self) -> None:
+        """Stop the process until :meth:`resume` (SIGSTOP)."""
+        self._process.suspend()
+
+    def resume(self) -> None:
+        """Let the process go on (SIGCONT)."""
+        self._process.resume()
+
+    def ports(self) -> set[int]:
+        """Return the local ports of its connections; none if it has ended."""
+        try:
+            return {connection.laddr.port for connection in self._process.net_connections("tcp4")}
+        except psutil.Error:
+            return set()
+
+    def peers(self) -> set[int]:
+        """Return the remote ports of its connections; none if it has ended."""
+        try:
+            return {one.raddr.port for one in self._process.net_connections("tcp4") if one.raddr}
+        except psutil.Error:
+            return set()
+
     def kill(self) -> None:
-        """End it at once (SIGKILL), and what it has started."""
+        """Kill the process (SIGKILL) and its child processes."""
         if not self.is_running():
             return
         family = [*self._process.children(recursive=True), self._process]
@@ -95,7 +117,7 @@ class Process:
         psutil.wait_procs(family)
 
     def close(self) -> None:
-        """End it whatever it does, and close its pipes."""
+        """Kill the process if it still runs, and close its pipes."""
         self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
@@ -118,10 +140,10 @@ class Processes:
         return process
 
     def tracebacks(self) -> list[str]:
-        """Return the logs that hold one."""
+        """Return the logs that hold a traceback."""
         return [process.says() for process in self._all if "Traceback" in process.says()]
 
     def close(self) -> None:
-        """End all of them."""
+        """End all processes."""
         for process in self._all:
             process.close()

@@ -1,4 +1,4 @@
-"""The services on this machine: whether they are there, and a database of one's own in each."""
+"""The services on this machine: finds them, and makes a new database in each for a test."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import redis
 
 HOST = "127.0.0.1"
 
-#: Redis has sixteen databases; those that others use most are left to them.
+#: Redis has sixteen databases. The first ones are not used here, because other programs use them most.
 REDIS_DATABASES = range(15, 2, -1)
 
-#: What says whose a Redis database is.
+#: The key that marks a Redis database as used by a test.
 OWNER = "course-sync-services-test-owner"
 
 
 def required(service: str, error: Exception) -> None:
-    """Skip a test whose service is absent; in CI it fails."""
+    """Skip a test if its service is absent; in CI, fail it."""
     reason = f"{service} is not there on {HOST}: {error}"
     pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 def new_name() -> str:
-    """Return a name for a database that nobody has."""
+    """Return a new name for a database."""
     return f"course_sync_services_{uuid.uuid4().hex[:12]}"
 
 
 @contextmanager
 def mariadb(characters: str = "utf8mb4") -> Iterator[str]:
-    """Yield the URL of a new, empty database in MariaDB, with that character set."""
+    """Yield the URL of a new, empty database in MariaDB with this character set."""
     import MySQLdb
 
     try:
@@ -47,7 +47,7 @@ def mariadb(characters: str = "utf8mb4") -> Iterator[str]:
 
 
 def old_mariadb() -> Any:
-    """Return a database as older sites have it: no character of it has more than three bytes."""
+    """Return a database as older sites have it: a character has at most three bytes."""
     return mariadb("utf8mb3")
 
 
@@ -60,14 +60,14 @@ def postgresql() -> Iterator[str]:
         connection = psycopg.connect(host=HOST, user="postgres", dbname="postgres", autocommit=True)
     except psycopg.Error as error:
         required("PostgreSQL", error)
-    with _database(connection.execute, dropped="WITH (FORCE)") as name:  # whoever is still connected to it
+    with _database(connection.execute, dropped="WITH (FORCE)") as name:  # closes connections that are still open
         yield f"postgres://postgres@{HOST}:5432/{name}"
     connection.close()
 
 
 @contextmanager
 def _database(execute: Callable[[str], Any], *, created: str = "", dropped: str = "") -> Iterator[str]:
-    """Create a database and drop it afterwards, with those that pytest-django makes of it."""
+    """Create a database. Drop it afterwards, together with the test databases that pytest-django derives from it."""
     name = new_name()
     execute(f"CREATE DATABASE {name} {created}")
     try:
@@ -79,7 +79,7 @@ def _database(execute: Callable[[str], Any], *, created: str = "", dropped: str 
 
 @contextmanager
 def redis_broker() -> Iterator[str]:
-    """Yield the URL of a Redis database that was empty and is ours."""
+    """Yield the URL of an empty Redis database, reserved for this test."""
     for number in REDIS_DATABASES:
         client = redis.Redis(HOST, db=number)
         try:

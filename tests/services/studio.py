@@ -1,4 +1,7 @@
-"""A process in which authors publish: a line that comes in is a course, the one that goes out the seconds it took."""
+"""A process in which authors publish.
+
+Each line of input names a course to publish. The answer is a line with the seconds that it took.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import time
 
 
 def main() -> None:
-    """Publish until the input ends."""
+    """Publish courses until the input ends."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "sandbox.settings"
     import django
 

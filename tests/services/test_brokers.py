@@ -1,4 +1,4 @@
-"""Law 4 with real processes on MariaDB: whatever the broker does, the author does not notice it."""
+"""Tests law 4 with real processes on MariaDB: a failing broker does not slow down or disturb the author."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ import redis
 
 from course_sync_plugin.models import Marker
 from tests.integration.courses import COURSE
-
-from .host import Studio, check_in_step
-from .processes import eventually
-from .test_everybody import free_port
+from tests.services.host import Studio, check_in_step
+from tests.services.processes import eventually
+from tests.services.test_everybody import free_port
 
 ROUNDS = 25
 
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """The port of a server that accepts connections and never says a word."""
+    """The port of a server that accepts connections and never answers."""
     accepted: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=_swallow, args=(listening, accepted), daemon=True)
@@ -43,8 +42,10 @@ def _swallow(listening: socket.socket, accepted: list[socket.socket]) -> None:
             return
 
 
+@pytest.mark.story(8)
+@pytest.mark.story(10)
 def test_a_broker_that_is_broken_costs_the_author_nothing(host, black_hole, broker_url):
-    """Refused, hanging, and one whose messages get lost, each against a process without a broker, in turns."""
+    """Compares a process without a broker with three brokers: one refuses, one hangs, one loses its messages."""
     receiver = host.receiver()
     studios = {
         "none": host.studio(),
@@ -70,15 +71,18 @@ def test_a_broker_that_is_broken_costs_the_author_nothing(host, black_hole, brok
 
 
 def lose_every_message(broker_url: str, queue: str) -> None:
-    """Purge the queue, which had messages in it."""
+    """Delete the queue with the messages in it."""
     with closing(redis.Redis.from_url(broker_url)) as client:
         assert eventually(lambda: client.llen(queue), "a wake-up")
         client.delete(queue)
 
 
 def check_the_end(name: str, studio: Studio) -> None:
-    """It ends soon, although a thread of it still waits for the broker, and who is refused says so."""
-    if name == "refuses":  # Redis' client tries some seconds by itself
+    """Check that the process ends soon, although one of its threads still waits for the broker.
+
+    If the broker refuses connections, the log must say so.
+    """
+    if name == "refuses":  # the client of Redis retries for some seconds
         eventually(lambda: studio.process.has_said("no wake-up was sent"), "the refusal")
     studio.process.close_input()
     assert studio.process.wait(15) == 0

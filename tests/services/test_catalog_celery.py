@@ -1,4 +1,4 @@
-"""The catalog by Celery tasks: a real broker, a real worker, a catalog in this process."""
+"""Tests the catalog tasks with a real broker, a real Celery worker, and a catalog in this process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import pytest
 from course_sync_plugin.models import CatalogProgress, CatalogRun, DatabaseNow
 from course_sync_plugin.testing.catalog_server import Answer, CatalogServer, MadeUpRuns, made_up_key
 from sandbox.course_overviews.models import CourseOverview
-
-from .processes import eventually
+from tests.services.processes import eventually
 
 TASK = "course_sync_plugin.update_catalog_data"
 COURSES = 500
@@ -24,7 +23,7 @@ def catalog(celery_host):
 
 
 def send(host) -> None:
-    """Send the task as an operator's scheduler does."""
+    """Send the task, as the scheduler of an operator does."""
     queue = host.environment["COURSE_SYNC_CELERY_QUEUE"]
     call = ("-m", "celery", "-A", "sandbox", "call", TASK, "--queue", queue)
     process = host.processes.start("call", *call, environment=host.environment)
@@ -58,7 +57,7 @@ def test_a_task_fills_every_overview_and_brings_back_what_is_made_again(celery_h
 
 
 def test_a_worker_that_is_killed_with_the_catalog_in_its_hands(celery_host, catalog):
-    """Another goes on at the checkpoint once the lease is over."""
+    """Another worker resumes at the checkpoint when the lease has run out."""
     celery_host.set(COURSE_SYNC_LEASE_SECONDS=60)
     worker = celery_host.worker()
     pages = []

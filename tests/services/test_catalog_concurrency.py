@@ -1,4 +1,4 @@
-"""Publishes that rewrite overviews while the catalog is synced, in two processes on MariaDB."""
+"""Tests publishes that rewrite overviews while the catalog is synced, in two processes on MariaDB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLISHES = 1000
 
 @pytest.fixture
 def environment(tmp_path):
-    """The environment of a sandbox on a MariaDB database of its own."""
+    """The environment variables of a sandbox with its own MariaDB database."""
     import MySQLdb
 
     name = f"course_sync_test_{uuid.uuid4().hex[:12]}"
@@ -52,7 +52,7 @@ def started(environment, *arguments):
 
 
 def test_a_thousand_publishes_while_the_catalog_is_synced(environment, tmp_path):
-    """No update is lost: no run undoes what a publish wrote, and the URL that a publish undid comes back by itself."""
+    """No update is lost: no run overwrites a publish, and a URL that a publish overwrote is restored."""
     in_django(environment, "from django.core.management import call_command; call_command('migrate', verbosity=0)")
     in_django(environment, (
         "from sandbox.course_overviews.models import CourseOverview as C;"
@@ -63,7 +63,7 @@ def test_a_thousand_publishes_while_the_catalog_is_synced(environment, tmp_path)
     syncing, publishing = started(environment, "sync", stop), started(environment, "publish", stop, PUBLISHES)
     published = json.loads(publishing.communicate(timeout=240)[0])
     synced = json.loads(syncing.communicate(timeout=60)[0])
-    # What was written last is looked at again after a minute: the minute is over now.
+    # The last overviews are due for a check after a minute: make the check due now.
     mended = in_django(environment, (
         "from course_sync_plugin import api, models as m;"
         "m.CatalogRecord.objects.exclude(check_at=None).update(check_at=m.DatabaseNow(-1));"

@@ -1,20 +1,21 @@
-"""Real Celery workers, a real broker, and no ``course_sync run``: from a publish to the receiver."""
+"""Tests the way from a publish to the receiver with real Celery workers and a broker, without ``course_sync run``."""
 
 from __future__ import annotations
 
 import re
 
+import pytest
+
 from course_sync_plugin.models import Marker, Run
-from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.structure.olx.reader import read_olx
 from tests.conftest import SAMPLE, shared_data
 from tests.integration.courses import COURSE
-
-from .host import Host, check_in_step, check_journal, published, syncs
-from .processes import eventually
+from tests.services.host import Host, check_in_step, check_journal, published, syncs
+from tests.services.processes import eventually
 
 
 def publish_olx(host: Host, *arguments: str) -> str:
-    """Publish as people do; return the last line of what the command says."""
+    """Run ``publish_olx`` as a person does; return the last line of its output."""
     process = host.manage("publish_olx", *arguments)
     assert process.wait() == 0, process.says()
     return process.says().strip().splitlines()[-1]
@@ -31,7 +32,7 @@ def test_a_series_is_in_step_after_each_publish(celery_host):
         eventually(lambda: not Marker.objects.exists(), "the deletion of the markers")
         assert published(course).same_course_as(read_olx(path, course))
         check_in_step([receiver], [course])
-        # the worker did it, and not the command that waited
+        # the worker recorded it, not the command, which waited
         assert len(syncs(worker, "recorded")) == number
     check_journal(course)
 
@@ -46,6 +47,7 @@ def test_a_publish_that_changes_nothing_and_one_that_deletes_too_much(celery_hos
         assert len(syncs(worker, outcome)) == 1
 
 
+@pytest.mark.story(2)
 def test_a_burst_is_one_run_of_the_final_state(celery_host):
     """One import of a real course sends 182 signals."""
     celery_host.set(COURSE_SYNC_QUIET_SECONDS=2)
@@ -56,12 +58,12 @@ def test_a_burst_is_one_run_of_the_final_state(celery_host):
     eventually(lambda: not Marker.objects.exists(), "the sync")
     check_in_step([receiver], [COURSE])
     assert Run.objects.get().published_version == "v181"
-    # one wake-up for what was published while the last one rested, and those that came back for what was not quiet
+    # one wake-up for the publishes in the pause after the last one, and repetitions because the course was not quiet
     assert len(re.findall(r"Task course_sync_plugin.sync_marked\S+ received", worker.says())) < 20
 
 
 def test_a_worker_that_comes_late_finds_everything(celery_host):
-    """Wake-ups wait in the broker, markers in the database."""
+    """The wake-ups wait in the broker, the markers in the database."""
     receiver = celery_host.receiver()
     studio = celery_host.studio()
     courses = [f"course-v1:Org+Course+Run{number}" for number in range(5)]

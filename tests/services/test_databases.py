@@ -1,4 +1,4 @@
-"""What databases do differently: clocks, time zones, characters, isolation. On MariaDB and on PostgreSQL."""
+"""Tests differences between databases: clocks, time zones, characters, isolation. On MariaDB and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from course_sync_plugin import api, limits
+from course_sync_plugin import api
 from course_sync_plugin.lanes.retry import JITTER
 from course_sync_plugin.models import Course, DatabaseNow, Marker, Problem, ProblemState
+from course_sync_plugin.sanitize import limits
 from course_sync_plugin.testing.faults import Fail
 from course_sync_plugin.testing.receiver import Receiver
+from tests.integration.commands.test_hostile_arguments import check_every_argument
 from tests.integration.courses import COURSE, a_course, block, check_due_time
-from tests.integration.test_hostile_arguments import check_every_argument
-
-from . import servers
-from .host import publish
-from .processes import ROOT
+from tests.services import servers
+from tests.services.host import publish
+from tests.services.processes import ROOT
 
 both = pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
 
@@ -29,9 +29,9 @@ SESSION_ZONE = {"mysql": "SET time_zone = %s", "postgresql": "SELECT set_config(
 
 
 def use_zone(offset: str) -> None:
-    """Put the session into a time zone: the one that a server's own setting would put it into."""
+    """Set the time zone of the session, as a setting of the server could."""
     with connection.cursor() as cursor:
-        # PostgreSQL reads +05:00 as POSIX does: the other way round, which is as good for the purpose
+        # PostgreSQL reads +05:00 as POSIX does, with the opposite sign; this makes no difference to the test
         cursor.execute(SESSION_ZONE[connection.vendor], [offset])
         cursor.execute("SELECT CURRENT_TIMESTAMP")
 
@@ -53,16 +53,17 @@ class TestClock:
         use_zone("+05:00")
         publish(a_course("v1"))
         use_zone("-11:00")
-        assert api.sync_marked() == 30  # it was published a moment ago, not hours
+        assert api.sync_marked() == 30  # the courses were published a moment ago, not hours ago
         Marker.objects.update(seen_at=DatabaseNow(-31))
         use_zone("+05:00")
         assert api.sync_marked() is None
         assert Course.objects.get().published_version == "v1"
 
 
+@pytest.mark.story(27)
 @pytest.mark.parametrize("database_url", ["mariadb", "old_mariadb", "postgresql"], indirect=True)
 def test_characters_of_four_bytes(host):
-    """In titles they arrive; in what a receiver says they are replaced, since older sites have no room for them."""
+    """Titles keep them. In texts of a receiver they are replaced, since older sites cannot store them."""
     title = "Bees 🐝 and 𝄞 clefs"
     with Receiver() as receiver:
         api.add_target("crm", url=receiver.url, secret=receiver.secret)
@@ -78,22 +79,35 @@ def test_characters_of_four_bytes(host):
 
 
 @pytest.mark.parametrize("database_url", ["old_mariadb"], indirect=True)
-def test_every_argument_where_characters_have_three_bytes(host):
-    """The others are met in the integration tests, which are run on each database."""
+def test_every_argument_where_characters_have_three_bytes(host, tmp_path, monkeypatch):
+    """The integration tests, which run on each database, cover the other character sets."""
     host.set(COURSE_SYNC_ALLOWED_PRIVATE_HOSTS=["127.0.0.1"])
     api.add_target("crm", url="https://127.0.0.1:9/")
     publish(a_course("v1"))
     api.sync_course(COURSE)
+    monkeypatch.chdir(tmp_path)  # some arguments name files to write
     assert check_every_argument("course_sync") > 300
 
 
-#: Integration tests that are about no database of ours: processes with an SQLite of their own, and HTTP.
-ELSEWHERE = ("test_commands_run", "test_demo", "test_wakeup", "test_catalog_client")
+#: Integration tests that do not use the test's database, because they use processes with their own SQLite; and those
+#: that do the same requests again with more courses, options and faults.
+ELSEWHERE = (
+    "commands/test_run",
+    "sandbox/test_demo",
+    "sandbox/test_demo_two_way",
+    "catalog/test_client",
+    "replication/test_canvas_courses",
+    "replication/test_canvas_faults",
+    "replication/test_canvas_random",
+    "replication/test_discourse_options",
+    "replication/test_discourse_series",
+    "replication/test_discussions_faults",
+)
 
 
 @pytest.mark.parametrize("server", [servers.mariadb, servers.postgresql])
 def test_the_integration_tests(server):
-    """They are run a second and a third time, each time on a database of its own."""
+    """Runs the integration tests again on MariaDB and on PostgreSQL, each with its own database."""
     options = ["-q", "-p", "no:cacheprovider", "-n", "2", "-m", "not service"]
     elsewhere = [f"--ignore=tests/integration/{name}.py" for name in ELSEWHERE]
     with server() as url:
@@ -114,7 +128,7 @@ LONGEST = [limits.RETRY_WAIT.most * (1 + JITTER), limits.RETRY_AFTER.most, limit
 @pytest.mark.parametrize("database_url", ["mariadb", "old_mariadb", "postgresql"], indirect=True)
 @pytest.mark.parametrize("seconds", [*LONGEST, 1e12, -1e12, math.inf, math.nan], ids=str)
 def test_the_longest_wait_is_kept_as_a_due_time(host, seconds):
-    """SQLite has the same test, in tests/integration/test_absurd_numbers.py."""
+    """The same test for SQLite is in tests/integration/test_absurd_numbers.py."""
     check_due_time(seconds)
 
 
@@ -124,7 +138,7 @@ def test_the_longest_wait_is_kept_as_a_due_time(host, seconds):
     indirect=["database_url"],
 )
 def test_a_lane_that_an_older_version_let_wait_for_thousands_of_years(host, wait):
-    """PostgreSQL stores a year that Python cannot read: the sweep mends it without reading it."""
+    """PostgreSQL stores a year that Python cannot read. The sweep corrects it without reading it."""
     publish(a_course("v1"))
     with Receiver() as receiver:
         api.add_target("crm", url=receiver.url, secret=receiver.secret)

@@ -1,4 +1,4 @@
-"""Two ``course_sync run``, Celery workers, several authors and several receivers at once, on MariaDB."""
+"""Tests two ``course_sync run``, Celery workers, several authors and several receivers at once, on MariaDB."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from course_sync_plugin import api
 from course_sync_plugin.models import Lane, Marker, Run
-
-from .host import Host, ReceiverProcess, check_in_step, check_journal, syncs
-from .processes import eventually
+from tests.services.host import Host, ReceiverProcess, check_in_step, check_journal, syncs
+from tests.services.processes import eventually
 
 
 def courses(number: int) -> list[str]:
@@ -20,14 +19,14 @@ def courses(number: int) -> list[str]:
 
 
 def free_port() -> int:
-    """A port at which nobody listens."""
+    """Return a port on which no process listens."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return unused.getsockname()[1]
 
 
 def publish_everything(host: Host, names: list[str], times: int, authors: int = 2, **environment: str) -> None:
-    """Publish every course so many times, by several authors at once, each time with other titles."""
+    """Publish every course ``times`` times, each time with other titles, by several authors at once."""
     studios = [host.studio(**environment) for _ in range(authors)]
 
     def work(at: int) -> None:
@@ -62,15 +61,16 @@ def test_all_ends_in_step_but_what_hangs_and_what_refuses(celery_host):
         assert len(lanes) == len(names)
         assert {lane.answered_sequence for lane in lanes} == {0}
         assert not any(lane.failing for lane in lanes)
-    with hanging.inbox() as inbox:  # it carries out what it never answers
+    with hanging.inbox() as inbox:  # it carries out messages but never answers
         assert inbox.violations == []
 
 
+@pytest.mark.story(1)
 @pytest.mark.parametrize("with_worker", [False, True])
 def test_publishing_again_and_again_is_few_syncs(celery_host, with_worker):
-    """320 publishes of 40 courses come to 40 runs and a few, whoever syncs."""
+    """320 publishes of 40 courses become 40 runs and a few more, for each kind of syncing process."""
     names = courses(40)
-    # nobody writes the course twice within this time but a machine that stands still meanwhile
+    # two publishes of a course are closer together than this, unless the machine stands still in between
     celery_host.set(COURSE_SYNC_QUIET_SECONDS=4)
     celery_host.environment["LOG_LEVEL"] = "INFO"
     syncing = [celery_host.runner(), celery_host.worker() if with_worker else celery_host.runner()]

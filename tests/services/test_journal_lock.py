@@ -1,22 +1,21 @@
-"""``journal.lock``: of two who append to one course's journal, the second waits and goes on where the first ended."""
+"""Tests ``journal.append.lock``: the second writer of a journal waits, and continues after the first one's end."""
 
 from __future__ import annotations
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from course_sync_plugin import journal
 from course_sync_plugin.data import Operation
+from course_sync_plugin.journal import append as journal
 from course_sync_plugin.models import Course, JournalOperation, RunKind, digest_of
 from tests.integration.courses import COURSE, block
-
-from .test_races import one_thread
+from tests.services.test_races import one_thread
 
 pytestmark = pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
 
 OTHER = "course-v1:Org+Other+Run"
 
-#: After so many seconds who waits for a row fails.
+#: The statement that limits the wait for a locked row; after this many seconds the waiting statement fails.
 PATIENCE = {
     "mysql": "SET SESSION innodb_lock_wait_timeout = {seconds}",
     "postgresql": "SET lock_timeout = '{seconds}s'",
@@ -31,7 +30,7 @@ def course(host) -> Course:
 
 
 def append(course: Course, number: int) -> None:
-    """Append so many operations, inside the transaction that holds the lock."""
+    """Append ``number`` operations, inside the transaction that holds the lock."""
     title = {"display_name": "Title"}
     operations = [
         Operation("update", "unit", block("vertical", str(at)), "vertical", fields=title) for at in range(number)
@@ -40,7 +39,7 @@ def append(course: Course, number: int) -> None:
 
 
 def lock(course: Course, seconds: int) -> Course:
-    """Lock it, and wait for that no longer than so many seconds."""
+    """Lock the course's journal; wait for the lock at most this many seconds."""
     with connection.cursor() as cursor:
         cursor.execute(PATIENCE[connection.vendor].format(seconds=seconds))
     with transaction.atomic():
@@ -57,7 +56,7 @@ class TestTheLock:
             assert other.submit(lock, course, 30).result() == course
 
     def test_it_is_held_until_the_transaction_ends(self, course):
-        """Not only until the lock was taken, or the first operation written."""
+        """The lock does not end when it is taken, nor when the first operation is written."""
         with one_thread() as other, transaction.atomic():
             append(journal.lock(course), 1)
             with pytest.raises(OperationalError, match=r"(?i)lock"):
@@ -79,7 +78,7 @@ class TestTheLock:
         assert Course.objects.get(key=COURSE).last_position == 5
 
     def test_many_at_once_leave_an_unbroken_journal(self, course):
-        """Each appends ten runs of one to three operations to what it finds."""
+        """Each writer appends ten runs of one to three operations."""
 
         def work() -> None:
             for at in range(10):

@@ -1,4 +1,7 @@
-"""Law 2 on MariaDB: whatever is killed, whenever, no operation is lost, and the receiver ends equal to the course."""
+"""Tests law 2 on MariaDB: a kill of any process at any time loses no operation.
+
+In the end, the receiver's replica equals the course.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,15 @@ import pytest
 from django.db import connection, transaction
 
 from course_sync_plugin import api
-from course_sync_plugin.lanes.slices import visible
+from course_sync_plugin.lanes.batches import visible
 from course_sync_plugin.models import Course, Envelope, JournalOperation, Lane, Marker, Run, RunKind
-from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.structure.olx.reader import read_olx
 from tests.conftest import shared_data
 from tests.integration.courses import COURSE, a_course
+from tests.services.host import Host, ReceiverProcess, check_in_step, check_journal, lane_of, publish
+from tests.services.processes import Process, eventually
 
-from .host import Host, ReceiverProcess, check_in_step, check_journal, lane_of, publish
-from .processes import Process, eventually
-
-#: Seconds for which the receiver keeps a message before it answers; less than half of the lease.
+#: Seconds that the receiver holds a message before it answers; less than half of the lease.
 HOLD = 1.5
 
 
@@ -46,7 +48,7 @@ def test_a_deliverer_is_killed_while_the_receiver_holds_the_body(host, start):
 
 
 def test_a_celery_worker_is_killed_while_the_receiver_holds_the_body(celery_host):
-    """The wake-up is lost with the worker: ``course_sync run`` heals it, and so does the next publish."""
+    """The wake-up is lost with the worker. ``course_sync run`` delivers, and so does the next publish."""
     celery_host.set(COURSE_SYNC_LEASE_SECONDS=4)
     receiver = celery_host.receiver(hold=HOLD)
     studio, worker = celery_host.studio(), celery_host.worker("-c", "1")
@@ -62,7 +64,7 @@ def test_a_celery_worker_is_killed_while_the_receiver_holds_the_body(celery_host
 
 
 def check_that_nobody_takes_over_early(receiver: ReceiverProcess) -> None:
-    """The lane stands as the one that was killed has left it."""
+    """Check that the lane is as the killed process left it."""
     lane = lane_of(COURSE)
     (message,) = receiver.messages()
     assert lane.lease_token
@@ -72,7 +74,7 @@ def check_that_nobody_takes_over_early(receiver: ReceiverProcess) -> None:
 
 
 def check_redelivery(receiver: ReceiverProcess, operations: int) -> None:
-    """The open envelope came again first, and what was in it was carried out once."""
+    """Check that the open envelope came again first, and that each of its operations was carried out once."""
     first, second = receiver.messages()[:2]
     assert second == first
     with receiver.inbox() as inbox:
@@ -83,9 +85,10 @@ def check_redelivery(receiver: ReceiverProcess, operations: int) -> None:
 
 
 def told(lane: Lane) -> int:
-    """Count what a lane was to deliver: from the snapshot that it began with.
+    """Count the operations that a lane had to deliver: all from the snapshot with which it began.
 
-    That is the first run, or, where every deliverer was killed until a second run was there, one of the lane's own.
+    The snapshot is the course's first run. If every deliverer was killed until a second run was recorded, it is a
+    snapshot of this lane alone.
     """
     journal = JournalOperation.objects.filter(visible(lane))
     snapshots = journal.filter(run__kind__in=(RunKind.INITIAL, RunKind.SNAPSHOT))
@@ -95,7 +98,7 @@ def told(lane: Lane) -> int:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_deliverers_are_killed_again_and_again(host, seed):
-    """A real series is published, while one of two processes is killed at some moment, ten times."""
+    """Publishes a series of real revisions, and kills one of two processes ten times at random moments."""
     chance = random.Random(seed)
     host.set(COURSE_SYNC_ENVELOPE_OPERATIONS=20)
     receiver = host.receiver(hold=0.15)
@@ -129,8 +132,9 @@ def test_a_deliverer_that_comes_after_the_second_run_tells_the_snapshot_alone(ho
     assert check_journal(COURSE) == recorded + told(lane_of(COURSE))
 
 
+@pytest.mark.story(3)
 def test_a_process_is_killed_while_it_records(host):
-    """Half of a run was written when it died: nothing of it is there, and another process records all of it."""
+    """It was killed when half of a run was written. That half is gone, and another process records the whole run."""
     receiver = host.receiver()
     publish(a_course("v1"))
     api.sync_course(COURSE)
@@ -138,7 +142,7 @@ def test_a_process_is_killed_while_it_records(host):
     before = JournalOperation.objects.count()
     publish(a_course("v2", units=5))
     with transaction.atomic():
-        # whoever records wakes the lanes last
+        # the recorder wakes the lanes as its last step
         list(Lane.objects.select_for_update())
         recorder = host.manage("course_sync", "sync")
         eventually(waits_for_a_lock, "the recorder's wait for the lane")
@@ -155,7 +159,7 @@ def test_a_process_is_killed_while_it_records(host):
 
 
 def waits_for_a_lock() -> bool:
-    """Tell whether a statement in this database has been waiting for a while: for a row that somebody has locked."""
+    """Tell whether a statement in this database has waited for some time, for a locked row."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM information_schema.processlist"

@@ -1,4 +1,4 @@
-"""Courses that are too deep or too large for one statement of a database. On MariaDB and on PostgreSQL."""
+"""Tests courses that are too deep or too large for one database statement. On MariaDB and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from course_sync_plugin import api
 from course_sync_plugin.data import Structure
+from course_sync_plugin.journal.entities import stored_structure
 from course_sync_plugin.models import Course, JournalOperation, Lane
-from course_sync_plugin.stored import stored_structure
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.structure.values import DEEPEST, LARGEST
 from course_sync_plugin.testing.receiver import Receiver
@@ -30,7 +30,7 @@ def shelf(host):
 
 
 def a_section(version: str, *subsections: dict[str, Any], **fields: Any) -> Structure:
-    """A course with one section that has these fields, and subsections with these."""
+    """Return a course with one section with ``fields``, and one subsection for each dictionary of fields."""
     keys = [block("sequential", f"subsection-{at}") for at in range(len(subsections))]
     blocks = [
         RawBlock(COURSE, "course", {"display_name": "A course"}, (SECTION,)),
@@ -48,7 +48,7 @@ def nested(levels: int) -> Any:
 
 
 def check_is_carried(shelf, *structures: Structure) -> None:
-    """Each structure, published after the one before it, is recorded, and comes to a receiver."""
+    """Publish the structures one after the other; check that each is recorded and reaches a receiver."""
     with Receiver() as receiver:
         api.add_target("crm", url=receiver.url, secret=receiver.secret)
         for structure in structures:
@@ -72,7 +72,7 @@ def test_a_value_that_is_nested_deep(shelf, levels):
 
 
 def test_many_large_titles(shelf):
-    """20 MB in all: in one statement neither MariaDB nor MySQL would take it."""
+    """20 MB in total: neither MariaDB nor MySQL would accept it in one statement."""
     titles = [{"display_name": f"{at:03} {'x' * 40_000}"} for at in range(499)]
     others = [{"display_name": f"{at:03} {'y' * 40_000}"} for at in range(499)]
     check_is_carried(shelf, a_section("v1", *titles), a_section("v2", *others))
@@ -80,7 +80,7 @@ def test_many_large_titles(shelf):
 
 @pytest.mark.parametrize("letter", ["x", "第", "\\"])
 def test_the_largest_values(shelf, letter):
-    """However they are escaped on their way, and twice in a row of the journal: what was, and what is."""
+    """With every kind of escaping, and twice in one row of the journal: the old value and the new one."""
     text = letter * ((LARGEST - 20) // (len(json.dumps(letter, ensure_ascii=False).encode()) - 2))
     large = {"display_name": text, "format": text, "show_correctness": text, "group_access": {"50": [text]}}
     small = {"display_name": "small", "format": "small", "show_correctness": "always", "group_access": {"50": [1]}}
@@ -88,7 +88,7 @@ def test_the_largest_values(shelf, letter):
 
 
 def test_a_huge_title(shelf):
-    """It is left out and named; the rest of the course is there."""
+    """The title is left out with a warning; the rest of the course is recorded."""
     structure = a_section("v1", {"display_name": "x" * 20_000_000}, {"display_name": "small"})
     (warning,) = structure.warnings
     assert warning.startswith(f"{block('sequential', 'subsection-0')}: display_name is left out: ")

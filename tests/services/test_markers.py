@@ -1,4 +1,7 @@
-"""An author's open transaction and a sync never wait for each other, on MariaDB at both isolation levels."""
+"""Tests that an author's open transaction and a sync never wait for each other.
+
+On MariaDB, at both isolation levels.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from unittest import mock
 import pytest
 from django.db import connection, connections
 
-from course_sync_plugin import api, due, record, sync
+from course_sync_plugin import api
 from course_sync_plugin.exceptions import SourceError
 from course_sync_plugin.models import Marker
-from course_sync_plugin.sync import Outcome
+from course_sync_plugin.sync import course, due, record
+from course_sync_plugin.sync.course import Outcome
 from sandbox.published.source import PublishedSource
 from tests.integration.courses import COURSE, a_course
-
-from .host import publish
+from tests.services.host import publish
 
 OTHER = "course-v1:Org+Other+Run"
 INSERT = (
@@ -33,7 +36,7 @@ pytestmark = [
 
 @contextmanager
 def an_author(isolation: str) -> Iterator[Any]:
-    """Yield the cursor of another connection, in a transaction. Who would have to wait fails after a second."""
+    """Yield the cursor of another connection, in a transaction. A statement that has to wait fails after a second."""
     limit = "SET SESSION innodb_lock_wait_timeout = 1"
     with connection.cursor() as cursor:
         cursor.execute(limit)
@@ -63,7 +66,7 @@ def unreadable(*_args: Any) -> None:
 
 @pytest.mark.parametrize("key", [COURSE, OTHER])
 class TestAnAuthorWhoHasNotCommitted:
-    """A new marker of the same course, or of another."""
+    """The author has inserted a marker, of the same course or of another one."""
 
     def test_recording_does_not_wait(self, host, isolation, key):
         publish_three_times()
@@ -81,7 +84,7 @@ class TestAnAuthorWhoHasNotCommitted:
 
     def test_leaving_out_does_not_wait(self, host, isolation, key):
         publish_three_times()
-        with an_author(isolation) as author, mock.patch.object(sync.toggles, "is_excluded", return_value=True):
+        with an_author(isolation) as author, mock.patch.object(course.toggles, "is_excluded", return_value=True):
             author.execute(INSERT.format(key=key))
             api.sync_marked()
         assert due.due_courses() == []
@@ -90,14 +93,14 @@ class TestAnAuthorWhoHasNotCommitted:
 class TestTheAuthor:
     @pytest.mark.parametrize("key", [COURSE, OTHER])
     def test_an_insert_does_not_wait_for_the_deletion_of_markers(self, host, isolation, key):
-        """Also where another sync has deleted them already: then there is nothing but a gap to be locked."""
+        """Also if another sync has deleted the markers already: then the deletion could lock only a gap."""
         publish_three_times()
-        forget = record.forget
+        delete_markers = record.delete_markers
 
-        def forget_twice(marker_ids):
-            forget(marker_ids)
-            forget(marker_ids)
+        def delete_twice(marker_ids):
+            delete_markers(marker_ids)
+            delete_markers(marker_ids)
             author.execute(INSERT.format(key=key))
 
-        with an_author(isolation) as author, mock.patch.object(record, "forget", forget_twice):
+        with an_author(isolation) as author, mock.patch.object(record, "delete_markers", delete_twice):
             assert api.sync_course(COURSE).outcome is Outcome.RECORDED

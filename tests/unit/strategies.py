@@ -1,4 +1,4 @@
-"""Structures for hypothesis: any tree of blocks, and pairs of which one is an edit of the other."""
+"""Hypothesis strategies for structures: any tree of blocks, and pairs of which the second is an edit of the first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def block_type(entity_id: str) -> str:
 
 @dataclass
 class Draft:
-    """A course that can be edited. Children may name a block twice (two parents) or one that is not there."""
+    """A course that can be edited. ``children`` may name a block twice (two parents), or one that does not exist."""
 
     children: dict[str, list[str]] = field(default_factory=lambda: {COURSE_ID: []})
     fields: dict[str, dict] = field(default_factory=lambda: {COURSE_ID: {}})
@@ -46,11 +46,11 @@ class Draft:
         return Draft(children, {entity: dict(values) for entity, values in self.fields.items()})
 
     def blocks(self) -> list[str]:
-        """Every block but the course."""
+        """Return every block except the course."""
         return [entity for entity in self.children if entity != COURSE_ID]
 
     def below(self, entity_id: str) -> Iterator[str]:
-        """The block and everything below it."""
+        """Return the block and all blocks below it."""
         waiting, seen = [entity_id], set()
         while waiting:
             current = waiting.pop()
@@ -73,7 +73,7 @@ class Draft:
 
 
 def some_fields() -> st.SearchStrategy[dict]:
-    """Fields of any block: inherited ones, plain ones, none at all."""
+    """Draw the fields of a block: inherited ones, plain ones, or none."""
     optional = {
         "display_name": TITLES,
         "due": st.sampled_from(["2026-05-03T22:00:00Z", "2026-05-10T22:00:00+02:00", None]),
@@ -87,7 +87,7 @@ def some_fields() -> st.SearchStrategy[dict]:
 
 @st.composite
 def drafts(draw: st.DrawFn, most: int = 14) -> Draft:
-    """Any course of up to ``most`` blocks; some of them have a second parent, maybe one below themselves."""
+    """Draw a course of up to ``most`` blocks. Some of them have a second parent, which may be below them."""
     draft = Draft()
     numbers = draw(st.lists(st.integers(0, 19), unique=True, max_size=most))
     for number in numbers:
@@ -105,7 +105,7 @@ def _rename(draw: st.DrawFn, draft: Draft) -> None:
 
 
 def _delete(draw: st.DrawFn, draft: Draft) -> None:
-    """Delete a block; what is below goes with it, or moves up to its parent."""
+    """Delete a block. The blocks below it are deleted too, or move up to its parent."""
     victim = draw(st.sampled_from(draft.blocks()))
     if draw(st.booleans()):
         for parent, kids in draft.children.items():
@@ -123,7 +123,7 @@ def _move(draw: st.DrawFn, draft: Draft) -> None:
 
 
 def _swap_nesting(draw: st.DrawFn, draft: Draft) -> None:
-    """A child takes the place of its parent and the parent goes below it."""
+    """Put a child in the place of its parent, and the parent below the child."""
     pairs = [(p, c) for p in draft.blocks() for c in draft.children[p] if c != p]
     if not pairs:
         return
@@ -156,7 +156,7 @@ EDITS: tuple[Callable[[st.DrawFn, Draft], None], ...] = (_rename, _delete, _move
 
 @st.composite
 def edited(draw: st.DrawFn, original: Draft) -> Draft:
-    """A draft after some edits of any kind."""
+    """Draw a draft after some edits of any kind."""
     draft = original.copy()
     for edit in draw(st.lists(st.sampled_from(EDITS), min_size=1, max_size=5)):
         if draft.blocks() or edit is _insert:
@@ -166,13 +166,13 @@ def edited(draw: st.DrawFn, original: Draft) -> Draft:
 
 @st.composite
 def structures(draw: st.DrawFn) -> Structure:
-    """Any structure, now and then that of a course which is not there."""
+    """Draw any structure, sometimes an empty one."""
     return draw(st.one_of(st.just(Structure.empty(COURSE_ID)), drafts().map(Draft.structure)))
 
 
 @st.composite
 def structure_pairs(draw: st.DrawFn) -> tuple[Structure, Structure]:
-    """Two revisions: the second an edit of the first, or anything."""
+    """Draw two revisions. The second is an edit of the first, or any other structure."""
     if draw(st.integers(0, 4)) == 0:
         return draw(structures()), draw(structures())
     old = draw(drafts())

@@ -1,4 +1,4 @@
-"""Wrong settings are told at start, by name and with the way out; none makes the checks themselves fail."""
+"""The system checks report wrong settings by name, with the way to correct them. No setting makes the checks fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 import pytest
 from django.core import checks
 
-from course_sync_plugin import limits
+from course_sync_plugin.sanitize import limits
 from course_sync_plugin.settings.common import DEFAULTS
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -44,7 +44,12 @@ NUMBERS = (
     "COURSE_SYNC_ENVELOPE_OPERATIONS",
     "COURSE_SYNC_ENVELOPE_BYTES",
     "COURSE_SYNC_MASS_DELETE_PERCENT",
+    "COURSE_SYNC_LONG_BACKLOG",
     "COURSE_SYNC_MASS_DELETE_COUNT",
+    "COURSE_SYNC_OBJECTIVE_SECONDS",
+    "COURSE_SYNC_RETENTION_DAYS",
+    "COURSE_SYNC_PROBLEM_RETENTION_DAYS",
+    "COURSE_SYNC_INBOUND_DAYS",
 )
 
 
@@ -63,10 +68,14 @@ def test_what_is_no_number(settings, name, value):
     [
         ("COURSE_SYNC_QUIET_SECONDS", 0, []),
         ("COURSE_SYNC_QUIET_SECONDS", 0.5, []),
-        ("COURSE_SYNC_QUIET_SECONDS", 61, ["W003"]),  # MAX_WAIT is 60: quiet would mean nothing
+        ("COURSE_SYNC_QUIET_SECONDS", 61, ["W003"]),  # MAX_WAIT is 60, so the quiet time would have no effect
         ("COURSE_SYNC_MASS_DELETE_PERCENT", 0, []),
         ("COURSE_SYNC_MASS_DELETE_PERCENT", 12.5, []),
+        ("COURSE_SYNC_LONG_BACKLOG", 0, []),
+        ("COURSE_SYNC_LONG_BACKLOG", -1, ["E001"]),
         ("COURSE_SYNC_MASS_DELETE_COUNT", 0, []),
+        ("COURSE_SYNC_OBJECTIVE_SECONDS", 0, ["E001"]),
+        ("COURSE_SYNC_OBJECTIVE_SECONDS", 1, []),
         ("COURSE_SYNC_MAX_WAIT_SECONDS", 0, ["E001"]),
         ("COURSE_SYNC_LEASE_SECONDS", 0, ["E001"]),
         ("COURSE_SYNC_LEASE_SECONDS", 9.9, ["W001"]),
@@ -90,7 +99,7 @@ def test_what_is_no_number(settings, name, value):
         ("COURSE_SYNC_SECRET_KEYS", None, ["W002"]),
         ("COURSE_SYNC_SECRET_KEYS", ["short"], ["E003"]),
         ("COURSE_SYNC_SECRET_KEYS", [KEY, "short", 42], ["E003", "E003"]),
-        ("COURSE_SYNC_SECRET_KEYS", KEY, ["E004"]),  # one error, and not one for each character
+        ("COURSE_SYNC_SECRET_KEYS", KEY, ["E004"]),  # one error, not one for each character
         ("COURSE_SYNC_SECRET_KEYS", 42, ["E004"]),
         ("COURSE_SYNC_ALLOWED_PRIVATE_HOSTS", ["crm", "127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8"], []),
         ("COURSE_SYNC_ALLOWED_PRIVATE_HOSTS", ("crm",), []),
@@ -108,9 +117,46 @@ def test_what_is_no_number(settings, name, value):
         ("COURSE_SYNC_REDIRECT_ABOUT_PAGE", False, []),
         ("COURSE_SYNC_REDIRECT_ABOUT_PAGE", "no", ["E008"]),
         ("COURSE_SYNC_REDIRECT_ABOUT_PAGE", None, ["E008"]),
+        ("COURSE_SYNC_METRICS_TOKEN", "", []),
+        ("COURSE_SYNC_METRICS_TOKEN", "a" * 20, []),
+        ("COURSE_SYNC_METRICS_TOKEN", "a" * 19, ["E010"]),
+        ("COURSE_SYNC_METRICS_TOKEN", "a" * 201, ["E010"]),
+        ("COURSE_SYNC_METRICS_TOKEN", "a" * 20 + " ", ["E010"]),
+        ("COURSE_SYNC_METRICS_TOKEN", "ä" * 20, ["E010"]),
+        ("COURSE_SYNC_METRICS_TOKEN", None, ["E010"]),
+        ("COURSE_SYNC_METRICS_TOKEN", 42, ["E010"]),
+        ("COURSE_SYNC_RETENTION_DAYS", 0, ["E001"]),
+        ("COURSE_SYNC_RETENTION_DAYS", 1, []),
+        ("COURSE_SYNC_RETENTION_DAYS", 30.5, ["E001"]),
+        ("COURSE_SYNC_PROBLEM_RETENTION_DAYS", 3660, []),
+        ("COURSE_SYNC_PROBLEM_RETENTION_DAYS", 3661, ["E001"]),
+        ("COURSE_SYNC_INBOUND_DAYS", 1, []),
+        ("COURSE_SYNC_INBOUND_DAYS", 0, ["E001"]),
+        ("COURSE_SYNC_RETENTION_DAYS_BY_TYPE", {"unit": 10, "course": 365}, []),
+        ("COURSE_SYNC_RETENTION_DAYS_BY_TYPE", {"unit": 0}, ["E009"]),
+        ("COURSE_SYNC_RETENTION_DAYS_BY_TYPE", {"unit": "10"}, ["E009"]),
+        ("COURSE_SYNC_RETENTION_DAYS_BY_TYPE", {"units": 10, "course": 365, 7: 7}, ["W004", "W004"]),
+        ("COURSE_SYNC_RETENTION_DAYS_BY_TYPE", [("unit", 10)], ["E009"]),
+        ("COURSE_SYNC_RETENTION_DAYS_BY_TYPE", None, ["E009"]),
+        ("COURSE_SYNC_CONFLICT_STRATEGY", "manual", []),
+        ("COURSE_SYNC_CONFLICT_STRATEGY", "prefer_moodle", ["E012"]),
+        ("COURSE_SYNC_CONFLICT_STRATEGY", None, ["E012"]),
+        ("COURSE_SYNC_CONFLICT_STRATEGIES", {"unit": "manual", "place": "manual"}, []),
+        ("COURSE_SYNC_CONFLICT_STRATEGIES", {"unit": "manuel"}, ["E012"]),
+        ("COURSE_SYNC_CONFLICT_STRATEGIES", {"units": "manual"}, ["W005"]),
+        ("COURSE_SYNC_CONFLICT_STRATEGIES", "manual", ["E012"]),
         ("COURSE_SYNC_SOURCE", "sandbox.published.source.Nothing", ["E007"]),
         ("COURSE_SYNC_SOURCE", "no.such.module.Source", ["E007"]),
         ("COURSE_SYNC_SOURCE", None, ["E007"]),
+        ("COURSE_SYNC_WRITER", "sandbox.published.writer.SandboxWriter", []),
+        ("COURSE_SYNC_WRITER", "sandbox.published.writer.Nothing", ["E013"]),
+        ("COURSE_SYNC_WRITER", None, ["E013"]),
+        ("COURSE_SYNC_ROLES", "sandbox.published.roles.SandboxRoles", []),
+        ("COURSE_SYNC_ROLES", "sandbox.published.roles.Nothing", ["E015"]),
+        ("COURSE_SYNC_ROLES", None, ["E015"]),
+        ("COURSE_SYNC_WRITE_BACK_USER", "course_sync", []),
+        ("COURSE_SYNC_WRITE_BACK_USER", "course\x00sync", ["E014"]),
+        ("COURSE_SYNC_WRITE_BACK_USER", None, ["E014"]),
     ],
     ids=repr,
 )
@@ -144,12 +190,15 @@ def test_they_run_with_the_others(settings):
 HUGE = [10**400, 10**5000]
 WRONG = [b"x", 7, -7, {}, {"a": 1}, None, object(), [b"x"], [None], (), "\udcff", "x\x00", *HUGE, 1.5, True, len]
 
-#: What of that is right after all.
+#: Values among these that are right for these settings.
 RIGHT = {
     "COURSE_SYNC_CELERY_QUEUE": [None],
     "COURSE_SYNC_REDIRECT_ABOUT_PAGE": [True],
     "COURSE_SYNC_RETRY_SCHEDULE": [()],
     "COURSE_SYNC_ALLOWED_PRIVATE_HOSTS": [()],
+    "COURSE_SYNC_RETENTION_DAYS_BY_TYPE": [{}],
+    "COURSE_SYNC_CONFLICT_STRATEGY": ["manual"],
+    "COURSE_SYNC_CONFLICT_STRATEGIES": [{}],
     **{name: [7] if limit.whole else [7, 1.5] for name, limit in limits.SETTINGS.items()},
 }
 

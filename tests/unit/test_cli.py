@@ -1,4 +1,4 @@
-"""``course-sync diff``: what it prints, and its exit status."""
+"""``course-sync diff``: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from course_sync_plugin import __version__
 from course_sync_plugin.cli import main
 from course_sync_plugin.data import Operation
 from course_sync_plugin.diff.apply import apply
-from course_sync_plugin.structure.olx import read_olx
+from course_sync_plugin.structure.olx.reader import read_olx
 from tests.conftest import SAMPLE
-from tests.unit.olx_files import STUDIO, archive, folder
+from tests.unit.structure.olx.files import STUDIO, archive, folder
 
 OLD, NEW = str(SAMPLE / "old"), str(SAMPLE / "new")
 
@@ -42,7 +42,7 @@ def test_the_sample_course_as_json(capsys: pytest.CaptureFixture[str]):
 
 
 def test_what_the_sample_course_shows():
-    """Rename, reorder, move out of a deleted subsection, new unit, deletion, date change."""
+    """It shows a rename, a reorder, a move out of a deleted subsection, a new unit, a deletion and a changed date."""
     old, new = read_olx(OLD), read_olx(NEW)
     types = [entity.entity_type for entity in old.entities.values()]
     counts = [types.count(name) for name in ("section", "subsection", "unit", "component")]
@@ -166,7 +166,7 @@ def test_a_path_that_leads_nowhere(capsys: pytest.CaptureFixture[str], name: str
 
 @pytest.mark.parametrize("gone", ["chapter/c.xml", "vertical/v.xml"])
 def test_an_export_that_cannot_be_read(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, gone: str):
-    """Its disk, its share or its rights withhold it."""
+    """The disk, the network share or the file permissions prevent the read."""
     path = folder(tmp_path / "new", STUDIO)
     read = Path.read_bytes
 

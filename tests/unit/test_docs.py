@@ -1,4 +1,4 @@
-"""What is written down is true: commands, fields, settings, links."""
+"""The documentation is true: its commands, fields, settings and links."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ import pytest
 from django.core.management import load_command_class
 from django.core.management.base import CommandError
 
-from course_sync_plugin import limits
 from course_sync_plugin.diff.handlers import chain
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
 from course_sync_plugin.models import OPEN_STATES
+from course_sync_plugin.sanitize import limits
 from course_sync_plugin.settings.common import DEFAULTS
-from course_sync_plugin.targets.base import COMMON_OPTIONS
-from course_sync_plugin.upkeep.status import STATES
+from course_sync_plugin.targets.registry import targets
+from course_sync_plugin.upkeep.advice import ADVICE
+from course_sync_plugin.upkeep.status.lanes import STATES
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+DOCS = ROOT / "docs"
+#: Everything that Sphinx reads, and the README. ``docs/_build`` is what Sphinx writes.
+PAGES = [ROOT / "README.rst", *sorted(page for page in DOCS.rglob("*.rst") if "_build" not in page.parts)]
+STATES_AND_COMMANDS = DOCS / "references" / "states_and_commands.rst"
+SETTINGS = DOCS / "references" / "settings.rst"
+FIELDS = DOCS / "references" / "fields.rst"
 
 
 def name_of(value: object) -> str:
@@ -28,7 +34,7 @@ def name_of(value: object) -> str:
 
 
 def commands() -> list[tuple[Path, str]]:
-    """Every line of a literal block, and every bit of literal text, that calls ``course_sync``."""
+    """Return each line of a literal block, and each literal text, that calls ``course_sync``."""
     call = r"manage\.py (?:cms )?course_sync ((?!COMMAND)[^`\n]+)"
     found = []
     for path in PAGES:
@@ -56,8 +62,8 @@ def test_there_are_commands_to_check():
 
 
 def test_every_command_is_written_down(parser):
-    """In the table of docs/operations.rst, where two that belong together share a row."""
-    text = (ROOT / "docs" / "operations.rst").read_text("utf-8").split("\nCommands\n", 1)[1]
+    """Every command is in the table of commands, where two that belong together share a row."""
+    text = STATES_AND_COMMANDS.read_text("utf-8").split("\nCommands\n", 1)[1]
     rows = re.findall(r"^(``[a-z-]+``(?:, ``[a-z-]+``)*)  ", text, re.MULTILINE)
     written = [name for row in rows for name in re.findall(r"``([a-z-]+)``", row)]
     subcommands = next(action for action in parser._actions if action.dest == "subcommand")
@@ -65,20 +71,20 @@ def test_every_command_is_written_down(parser):
 
 
 def test_the_commands_without_json_are_written_down():
-    text = (ROOT / "docs" / "operations.rst").read_text("utf-8")
-    (sentence,) = re.findall(r"program can read; (.+?) have no result to print", text, re.DOTALL)
+    text = STATES_AND_COMMANDS.read_text("utf-8")
+    (sentence,) = re.findall(r"a program can read; (.+?) have no result to print", " ".join(text.split()))
     assert re.findall(r"``([a-z-]+)``", sentence) == sorted(one.name for one in SUBCOMMANDS if not one.has_json)
 
 
 def test_every_state_is_written_down():
-    text = (ROOT / "docs" / "operations.rst").read_text("utf-8")
+    text = STATES_AND_COMMANDS.read_text("utf-8")
     written = re.findall(r"^``([a-z ]+)``  ", text, re.MULTILINE)
     assert {*STATES, "no courses", *OPEN_STATES} <= {*written}
 
 
 def test_the_table_of_fields_is_the_allow_list():
-    """Both ways: nothing leaves the site that is not in the table."""
-    head, *rows = (re.split(r"\s{2,}", line) for line in table_of("fields.rst"))
+    """The table and the allow-list are equal, so no field that is not in the table leaves the site."""
+    head, *rows = (re.split(r"\s{2,}", line) for line in table_of(FIELDS))
     written = {
         (entity_type, field): (kind, how)
         for field, kind, *cells in rows
@@ -92,38 +98,56 @@ def test_the_table_of_fields_is_the_allow_list():
     }
 
 
-def table_of(page: str) -> list[str]:
-    """The lines of the first table of a page, without its borders."""
-    lines = (ROOT / "docs" / page).read_text("utf-8").splitlines()
+def table_of(page: Path) -> list[str]:
+    """Return the lines of the first table of a page, without its borders."""
+    lines = page.read_text("utf-8").splitlines()
     borders = [at for at, line in enumerate(lines) if re.fullmatch(r"=+(  =+)+", line)]
     return [line for line in lines[borders[0] : borders[2]] if not line.startswith("==")]
 
 
+def test_the_page_of_errors_is_the_table_in_the_code():
+    """Each class and status has its section, with the same sentences, and there is no other section."""
+    parts = re.split(r"^(.+)\n\*+\n", (DOCS / "references" / "errors.rst").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    written = {head: " ".join(text.split()) for head, text in zip(parts[::2], parts[1::2])}
+    assert written == {heading_of(*key): f"{one.meaning} To do: {one.action}" for key, one in ADVICE.items()}
+
+
+def heading_of(name: str, status: int | None) -> str:
+    shown = f"{status}xx" if status and status < 10 else status
+    return (name or "no class") + (f", HTTP {shown}" if status else "")
+
+
 def test_every_setting_is_written_down():
-    text = (ROOT / "docs" / "settings.rst").read_text("utf-8")
+    text = SETTINGS.read_text("utf-8")
     written = dict(re.findall(r"^``(COURSE_SYNC_\w+)`` \(``(.*)``\)$", text, re.MULTILINE))
-    assert written == {name: str(default) for name, default in DEFAULTS.items()}
+    assert written == {name: str(default) or '""' for name, default in DEFAULTS.items()}
 
 
 def test_the_bounds_of_numbers_are_those_that_are_checked():
-    text = (ROOT / "docs" / "settings.rst").read_text("utf-8")
+    text = SETTINGS.read_text("utf-8")
     written = dict(re.findall(r"^``(COURSE_SYNC_\w+|[a-z_-]+ --[a-z-]+)``  +(\S+ to \S+) [a-z ]+$", text, re.MULTILINE))
     arguments = {
         "run --workers": limits.WORKERS,
         "run --interval": limits.INTERVAL,
         "run --seconds": limits.RUN_SECONDS,
+        "backfill --limit": limits.BACKFILL_COURSES,
+        "backfill --sleep": limits.BACKFILL_SLEEP,
+        "retry --limit": limits.RETRY_LANES,
+        "retry --sleep": limits.RETRY_SLEEP,
         "rotate-secret --hours": limits.TWO_SECRETS,
+        "status --watch": limits.WATCH,
         "update_catalog_data --page-size": limits.CATALOG["page_size"],
     }
     known = {**limits.SETTINGS, **arguments}
     assert written == {name: str(limit).partition("from ")[2] for name, limit in known.items()}
 
 
-def test_every_common_option_is_written_down():
-    text = (
-        (ROOT / "docs" / "settings.rst").read_text("utf-8").split("\nOptions of a target\n")[1].split("\nSwitches\n")[0]
-    )
-    assert set(re.findall(r"^``(\w+)``$", text, re.MULTILINE)) == COMMON_OPTIONS.keys()
+def test_every_option_of_a_target_is_written_down():
+    """Only those of this package: another package describes the options of its own targets."""
+    ours = [target for target in targets.all() if target.__module__.startswith("course_sync_plugin.")]
+    text = SETTINGS.read_text("utf-8").split("\nOptions of a target\n")[1].split("\nSwitches\n")[0]
+    known = {name for target in ours for name in target.known_options()}
+    assert set(re.findall(r"^``(\w+)``$", text, re.MULTILINE)) == known
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
@@ -131,3 +155,9 @@ def test_every_file_that_is_named_is_there(path):
     named = re.findall(r"(?:docs|tests|sandbox|course_sync_plugin)/[\w./-]*\w", path.read_text("utf-8"))
     made = {"docs/_build/html"}
     assert [name for name in named if name not in made and not (ROOT / name).exists()] == []
+
+
+def test_the_method_of_the_sample_that_users_replace_is_there():
+    page = (ROOT / "docs" / "how-tos" / "write_a_receiver.rst").read_text("utf-8")
+    (method,) = re.findall(r"Replace the method ``(\w+)``", page)
+    assert f"def {method}(" in (ROOT / "docs" / "receiver_sample.py").read_text("utf-8")

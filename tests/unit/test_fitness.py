@@ -1,4 +1,4 @@
-"""Fitness functions: what must hold of the code as a whole. The layers are in pyproject.toml (``make quality``)."""
+"""Fitness functions: rules for the code as a whole. The rules for layers are in pyproject.toml (``make quality``)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
+from celery import Task
 from django.core.management import call_command
 
+from course_sync_plugin.catalog import merge_records
+from course_sync_plugin.models import CatalogRecord, Entity
 from course_sync_plugin.settings.common import DEFAULTS
+from course_sync_plugin.sync import record
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "course_sync_plugin"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-#: Top-level packages of edx-platform, and where they are let in (docs/decisions/0001-purpose-and-shape.rst).
+#: Top-level packages of edx-platform, and the modules that may import them (docs/decisions/0001-purpose-and-shape.rst).
 PLATFORM = {"xmodule", "openedx", "common", "lms", "cms", "pymongo"}
-MAY_KNOW_THE_PLATFORM = ("catalog/host.py", "structure/modulestore", "receivers.py", "toggles.py")
+MAY_KNOW_THE_PLATFORM = (
+    "catalog/host.py",
+    "structure/modulestore/",
+    "signals/handlers.py",
+    "roles/platform.py",
+    "toggles.py",
+)
 
 
 def name_of(path: Path) -> str:
@@ -49,19 +59,48 @@ def test_edx_platform_is_imported_only_where_allowed_and_inside_functions(path):
     assert not at_the_top, f"{name_of(path)} could not be imported without edx-platform: {at_the_top}"
 
 
+def test_the_page_on_the_architecture_names_every_place_that_imports_edx_platform():
+    importing = {
+        name_of(path)
+        for path in MODULES
+        if any(one[0].split(".")[0] in PLATFORM for one in imports(ast.parse(path.read_text("utf-8"))))
+    }
+    page = (ROOT / "docs" / "architecture.rst").read_text("utf-8")
+    (sentence,) = re.findall(r"edx-platform is imported in these places only, (.+?)\.\n", page, re.DOTALL)
+    assert set(re.findall(r"``([\w/.]+)``", sentence)) == importing
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_says_one_thing(path):
     if path.parent.name != "migrations":
-        assert len(path.read_text("utf-8").splitlines()) <= 400
+        most = 500 if name_of(path) == "api.py" else 400  # api.py is a list of names
+        assert len(path.read_text("utf-8").splitlines()) <= most
 
 
 def test_apps_is_imported_while_settings_load():
-    """The host imports it before its settings are there: nothing in it may ask for them, or for models."""
+    """The host imports apps.py before its settings exist: the module must not use settings or models."""
     code = (
         "import sys, course_sync_plugin.apps; from django.conf import settings; "
         "sys.exit(settings.configured or 'course_sync_plugin.models' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, check=False).returncode == 0
+
+
+def test_the_names_of_tasks_stay():
+    """Messages in a broker and the schedules of a site have them: another name is an unregistered task there."""
+    from course_sync_plugin import tasks
+
+    names = {one.name for one in vars(tasks).values() if isinstance(one, Task)}
+    short = {
+        "sync_marked",
+        "deliver_lane",
+        "sweep",
+        "notify",
+        "prune",
+        "update_catalog_data",
+        "restore_catalog_columns",
+    }
+    assert names == {f"course_sync_plugin.{name}" for name in short}
 
 
 def test_every_entry_point_leads_somewhere():
@@ -78,6 +117,7 @@ def test_what_is_imported_is_declared():
     lines = (ROOT / "requirements" / "base.in").read_text("utf-8").splitlines()
     declared = {normalised(re.match(r"[\w.-]+", line)[0]) for line in lines if line and not line.startswith("#")}
     by_package = packages_distributions()
+    used |= {"django_htmx"}  # settings/common.py names it as an app
     assert {normalised(name) for package in used for name in by_package[package]} == declared
 
 
@@ -86,10 +126,10 @@ def normalised(name: str) -> str:
 
 
 def test_every_setting_is_annotated():
-    """Both ways: no default without an annotation, no annotation without a default, and the same value in both."""
+    """Each default has an annotation, each annotation has a default, and both have the same value."""
     source = (PACKAGE / "settings" / "common.py").read_text("utf-8")
     annotated = dict(re.findall(r"# \.\. setting_name: (\w+)\n# \.\. setting_default: (.*)\n", source))
-    assert annotated == {name: str(default) for name, default in DEFAULTS.items()}
+    assert annotated == {name: str(default) or '""' for name, default in DEFAULTS.items()}
 
 
 def test_every_setting_that_is_read_has_a_default():
@@ -98,7 +138,7 @@ def test_every_setting_that_is_read_has_a_default():
 
 
 def test_every_toggle_is_annotated():
-    """Waffle names look like ``course_sync.name``; all are in one module."""
+    """Waffle names look like ``course_sync.name``, and all are in one module."""
     name = r"\"(course_sync\.[a-z_]+)\""
     source = (PACKAGE / "toggles.py").read_text("utf-8")
     annotated = re.findall(r"# \.\. toggle_name: (\S+)", source)
@@ -113,7 +153,7 @@ def test_no_migration_is_missing():
 
 
 def test_nothing_names_a_machine():
-    """No path of somebody's machine, and no registry among the pinned requirements, is in what is committed."""
+    """No committed file holds a path of a certain machine, and no pinned requirement names a package registry."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
@@ -125,28 +165,42 @@ def test_nothing_names_a_machine():
     assert not any("://" in text for text in pinned)
 
 
-#: Columns that hold exact identifiers. MariaDB and MySQL compare them without regard to case.
+#: Columns with exact identifiers. MariaDB and MySQL compare them without regard to case.
 EXACT = {
     *("entity_id", "parent_id", "after_id", "course_key", "key", "org", "block_type", "entity_type"),
     *("published_version", "delivered_version", "message_id", "name", "target_name"),
 }
 
-#: What may be compared in SQL all the same, and why.
+#: Comparisons in SQL that are allowed all the same, and why.
 COMPARED = {
-    ("upkeep/targets.py", "name"): "narrows down; the exact name is compared in Python",
-    ("upkeep/targets.py", "name__iexact"): "two names that differ in case only are refused on every database",
-    ("upkeep/targets.py", "target_name"): "compared with NULL",
-    ("upkeep/targets.py", "published_version"): "compared with the empty text",
+    ("admin/shared/search.py", "entity_id"): "narrows down; the exact id is compared in Python",
+    ("replication/notices/endpoints.py", "name"): "narrows down; the exact name is compared in Python",
+    ("replication/outbound/tree.py", "parent_id"): "narrows down; the exact id is compared in Python",
+    ("upkeep/targets/change.py", "name"): "narrows down; the exact name is compared in Python",
+    ("upkeep/targets/change.py", "name__iexact"): "two names that differ in case only are refused on every database",
+    ("upkeep/targets/removal.py", "target_name"): "compared with NULL",
+    ("upkeep/status/linked.py", "target_name"): "names of targets differ in more than case, and this only counts",
+    ("upkeep/actions.py", "target_name"): "narrows down; the exact name is compared in Python",
+    ("upkeep/actions.py", "course_key"): "narrows down; the exact key is compared in Python",
+    ("upkeep/reports/decisions.py", "target_name"): "narrows down; the exact name is compared in Python",
+    ("upkeep/reports/history/sources.py", "entity_type"): "types are the names of entry points, the exact one is known",
+    ("upkeep/check/courses.py", "published_version"): "compared with the empty text",
+    ("upkeep/targets/change.py", "published_version"): "compared with the empty text",
+    ("upkeep/site_copy/targets.py", "target_name"): "compared with NULL",
     ("migrations/0003_journal_stays.py", "target_name"): "compared with NULL",
-    ("structure/modulestore.py", "published_version"): "compared with the empty text",
-    ("lanes/slices.py", "entity_type__in"): "types are the names of entry points, which differ in more than case",
+    ("structure/modulestore/source.py", "published_version"): "compared with the empty text",
+    ("lanes/priority.py", "delivered_version"): "compared with the empty text",
+    ("targets/local/read.py", "replica__org"): "narrows down; the exact organisation is compared in Python",
+    ("upkeep/filters.py", "operation__entity_type"): "types are the names of entry points, the exact one is looked up",
+    ("replication/inbound/take_notices.py", "entity_type"): "a constant that no other type resembles",
+    ("lanes/batches.py", "entity_type__in"): "types are the names of entry points, which differ in more than case",
 }
 
 _COMPARING = {"filter", "exclude", "get", "get_or_create", "update_or_create", "Q", "When"}
 
 
 def compared_in(path: Path) -> set[str]:
-    """The conditions on exact identifiers that a module puts into SQL; ``**`` where it does not say which."""
+    """Return the conditions on exact identifiers that a module puts into SQL; ``**`` if the code does not name them."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _COMPARING:
@@ -157,7 +211,7 @@ def compared_in(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_identifier_is_compared_by_a_collation(path):
-    """By key, by digest or in Python; otherwise ``abc`` closes the problem of ``ABC``."""
+    """Comparisons use the primary key, a digest or Python. Otherwise ``abc`` could close the problem of ``ABC``."""
     assert {one for one in compared_in(path) if (name_of(path), one) not in COMPARED} == set()
 
 
@@ -165,20 +219,51 @@ def test_every_exception_is_needed():
     assert {(name_of(path), one) for path in MODULES for one in compared_in(path)} == COMPARED.keys()
 
 
+@pytest.mark.parametrize(
+    ("model", "columns", "keys"),
+    [
+        (Entity, record._COLUMNS, {"id", "course", "entity_id", "id_digest"}),
+        (CatalogRecord, merge_records._WRITTEN, {"id", "key_digest"}),
+    ],
+    ids=["entities", "catalog records"],
+)
+def test_an_upsert_writes_every_column_but_the_keys(model, columns, keys):
+    """A column that is missing in the list would be written once and never updated."""
+    assert {field.name for field in model._meta.concrete_fields} - keys == {*columns}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_many_rows_are_written_by_one_function(path):
-    """It bounds the bytes of a statement: databases refuse longer ones (``max_allowed_packet``)."""
+    """The function bounds the bytes of a statement, because databases refuse longer ones (``max_allowed_packet``)."""
     writes = re.findall(r"\.(?:bulk_create|bulk_update|abulk_create|abulk_update)\(", path.read_text("utf-8"))
-    assert len(writes) == (2 if name_of(path) == "bulk.py" else 0)
+    assert len(writes) == (2 if name_of(path) == "models/bulk.py" else 0)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_what_is_logged_and_printed_is_cleaned(path):
-    """Loggers come from ``log.py``; commands print through ``Output``, which cleans, or say that they clean."""
+    """Loggers come from ``log.py``. Commands print through ``Output``, which cleans, or call ``cleaned`` themselves.
+
+    ``producer.py`` of the event bus logs nothing: it listens to the logger of another package.
+    """
     if name_of(path).startswith("testing/"):
         return  # kits for developers
     text = path.read_text("utf-8")
-    assert name_of(path) == "log.py" or "getLogger" not in text
+    assert name_of(path) in ("log.py", "targets/event_bus/producer.py") or "getLogger" not in text
     printed = [line for line in text.splitlines() if re.search(r"\bprint\(|(stdout|stderr|stream)\.write\(", line)]
-    clean = re.compile(r"cleaned\(|as_json\(|error\.message\)|_written\(|said_by_database\(")
-    assert [line for line in printed if not clean.search(line) and "Fernet" not in line] == []
+    clean = re.compile(r"cleaned\(|as_json\(|error\.message\)|_written\(|database_error_text\(")
+    advice = re.compile("Fernet|token_urlsafe")  # how to make a secret, in a text
+    assert [line for line in printed if not clean.search(line) and not advice.search(line)] == []
+
+
+def test_every_file_of_the_pages_is_in_the_package():
+    """A file that no pattern in setup.py names is missing in the wheel, and nobody sees it in a checkout."""
+    patterns = re.findall(r'"((?:static|templates)/[^"]+)"', (ROOT / "setup.py").read_text("utf-8"))
+    packaged = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
+    files = {path for folder in ("static", "templates") for path in (PACKAGE / folder).rglob("*") if path.is_file()}
+    assert files == packaged
+
+
+def test_templates_are_named_in_full():
+    """The loader of themes in edx-platform does not know the name of a template, so a relative one fails there."""
+    paths = sorted((PACKAGE / "templates").rglob("*.html"))
+    assert [path.name for path in paths if re.search(r"(?:include|extends) [\"']\.", path.read_text("utf-8"))] == []

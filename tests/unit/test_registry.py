@@ -1,4 +1,4 @@
-"""Names in entry points: lazy, and friendly to a typing mistake."""
+"""Names in entry points: the registry loads them lazily, and suggests a name after a typing mistake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUP = "course_sync_plugin.fruit"
 
 @pytest.fixture
 def fruits(monkeypatch) -> Registry:
-    """A registry of three entry points; the module of one of them is not there."""
+    """Return a registry of three entry points. The module of one of them does not exist."""
     module = ModuleType("fruits_of_another_package")
     module.APPLE, module.PEAR = object(), object()
     monkeypatch.setitem(sys.modules, module.__name__, module)

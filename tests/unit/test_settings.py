@@ -1,4 +1,4 @@
-"""How the host loads us: the plugin's app, its settings, its urls; and that it starts without us knowing it."""
+"""How the host loads the plugin: its app, its settings and its URLs. The plugin also loads without edx-platform."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOSTS = ("lms.djangoapp", "cms.djangoapp")
 
 
 def host(**values: object) -> ModuleType:
-    """A host's settings module."""
+    """Return the settings module of a host."""
     module = ModuleType("host_settings")
     for name, value in values.items():
         setattr(module, name, value)
@@ -54,7 +54,7 @@ class TestSettings:
         assert ours(settings) == before
 
     def test_lists_are_the_hosts_own(self):
-        """A host that appends to one must not change our defaults, nor another host's."""
+        """A host that appends to a list must not change our defaults or the settings of another host."""
         settings = host()
         common.plugin_settings(settings)
         settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS.append("crm")
@@ -63,7 +63,7 @@ class TestSettings:
         assert other.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS == common.DEFAULTS["COURSE_SYNC_ALLOWED_PRIVATE_HOSTS"] == []
 
     def test_the_operators_yaml_has_the_last_word(self):
-        """In the order of the host: common first, later the YAML as ENV_TOKENS, then production."""
+        """The host loads common first, then reads the YAML into ENV_TOKENS, then loads production."""
         settings = host(ENV_TOKENS={"COURSE_SYNC_QUIET_SECONDS": 1, "COURSE_SYNC_CELERY_QUEUE": "q", "OTHER": 2})
         common.plugin_settings(settings)
         assert settings.COURSE_SYNC_QUIET_SECONDS == 5
@@ -73,7 +73,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("tokens", [{}, None], ids=repr)
     def test_a_host_without_env_tokens(self, tokens):
-        """Newer releases put the YAML's values on the settings module before any plugin runs."""
+        """Newer releases put the values of the YAML on the settings module before they load plugins."""
         settings = host(COURSE_SYNC_QUIET_SECONDS=1, ENV_TOKENS=tokens)
         if tokens == {}:
             del settings.ENV_TOKENS
@@ -100,14 +100,15 @@ class TestPlugin:
     @pytest.mark.parametrize("project", HOSTS)
     def test_the_host_adds_its_urls(self, project):
         patterns = [str(pattern.pattern) for pattern in get_plugin_url_patterns(project)]
-        assert "^api/course_sync/" in patterns
+        assert "^" in patterns  # the API and the pages have no common prefix
 
     def test_the_urls_of_the_sandbox_are_those_of_the_host(self):
         assert reverse("course_sync:status") == "/api/course_sync/v1/status"
         assert resolve("/api/course_sync/v1/status").namespace == "course_sync"
+        assert reverse("course_sync:overview") == "/course_sync/"
 
     def test_signals_are_not_the_frameworks(self):
-        """A ``signal_path`` that a release lacks would stop the host from starting."""
+        """If a release lacks the signal of a ``signal_path``, the host does not start."""
         assert CourseSyncConfig.plugin_app.keys() == {"url_config", "settings_config"}
 
 

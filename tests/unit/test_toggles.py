@@ -1,4 +1,4 @@
-"""The switches: everything stopped, one course left out."""
+"""The toggles: the switch that stops everything, and the flag that excludes a course."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _nothing_remembered():
 
 
 def turn(on: bool) -> None:
-    """What an operator does in the admin; waffle forgets what it knew once that is committed."""
+    """Turn a switch as an operator does in the admin. Waffle empties its cache after the commit."""
     Switch.objects.update_or_create(name="course_sync.stopped", defaults={"active": on})
 
 
@@ -38,7 +38,7 @@ class TestStopped:
         assert toggles.is_stopped() is False
 
     def test_a_process_that_lives_long_sees_it_turned(self):
-        """``course_sync run`` has no requests at the end of which the switches would be forgotten."""
+        """Waffle empties its cache at the end of a request, but ``course_sync run`` has no requests."""
         for on in (False, True, False, True):
             turn(on)
             assert toggles.is_stopped() is on
@@ -66,7 +66,7 @@ def test_every_thread_sees_it_turned():
 
 
 class Host:
-    """The host's course flags, with the overrides that somebody made; None: one that is not enabled any more."""
+    """The course flags of a host, with overrides. None is an override that is not enabled any more."""
 
     def __init__(self):
         self.courses: dict[str, bool | None] = {}
@@ -83,7 +83,7 @@ class Host:
 
 
 class Overrides:
-    """The rows of a model of overrides, as a manager returns them."""
+    """Stands for the manager of a model of overrides, and returns its rows."""
 
     def __init__(self, keys):
         self.keys = keys
@@ -98,7 +98,7 @@ class Overrides:
 
 @pytest.fixture
 def host(monkeypatch) -> Host:
-    """A host that has flags for courses."""
+    """Return a host that has course flags."""
     host = Host()
 
     def flag(name: str, _module: str) -> Host:
@@ -133,7 +133,7 @@ class TestExcluded:
 
     @pytest.mark.parametrize("everywhere", [False, True])
     def test_of_many_courses_each_is_told_as_by_itself(self, host, everywhere):
-        """A course's own override counts for more than its organisation's, and that for more than the flag."""
+        """A course's own override wins over that of its organisation, which wins over the flag."""
         host.everywhere = everywhere
         host.courses.update({"course-v1:On+Course+Off": False, "course-v1:Off+Course+On": True, COURSE: None})
         host.orgs.update({"On": True, "Off": False, "Unset": None})
@@ -150,7 +150,7 @@ class TestExcluded:
         assert host.asked == 3
 
     def test_an_override_in_another_case(self, host, monkeypatch):
-        """MySQL takes it for one of this course, so the flag is asked."""
+        """MySQL treats it as an override of this course, so the flag itself must be asked."""
         host.courses["course-v1:ORG+COURSE+RUN"] = True
         monkeypatch.setattr(host, "is_enabled", lambda course_key=None: str(course_key) == COURSE)
         assert toggles.excluded_among([COURSE]) == {COURSE}

@@ -1,13 +1,10 @@
-"""``manage.py lms update_catalog_data``: what the catalog says, into the course overviews."""
+"""The command ``manage.py lms update_catalog_data``: it copies catalog data into the course overviews."""
 
 from __future__ import annotations
 
 import signal
 import sys
-import threading
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -16,24 +13,26 @@ from django.db import Error
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from course_sync_plugin import api, limits
+from course_sync_plugin import api
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.keys import parse_course_id
-from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, check_texts, said_by_database
+from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, check_texts, database_error_text
+from course_sync_plugin.management.subcommands.signals import handled
+from course_sync_plugin.sanitize import limits
 
 _EXAMPLE = """example:
   manage.py lms update_catalog_data --check
   manage.py lms update_catalog_data --dry-run --course course-v1:Org+Course+Run
   manage.py lms update_catalog_data
 
-exit status: 0 everything was read; 1 something was not, and it says what; 2 wrong usage.
-A run that was interrupted is gone on with by the next one."""
+exit status: 0 everything was read; 1 something was not read, and a message says what; 2 wrong usage.
+The next run continues a run that was interrupted."""
 
 
 class Command(BaseCommand):
     """Updates the course overviews from the catalog."""
 
-    help = "Bring marketing URLs, and what belongs to them, from the catalog into the course overviews."
+    help = "Copy marketing URLs and related values of course runs from the catalog into the course overviews."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Show the example as it is written."""
@@ -42,46 +41,40 @@ class Command(BaseCommand):
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add what can be said on top of the configuration in the admin."""
+        """Add the options. ``--page-size`` overrides the configuration in the admin."""
         size = limits.CATALOG["page_size"].argument
-        parser.add_argument("--page-size", type=size, metavar="N", help=_("runs asked for at once"))
+        parser.add_argument("--page-size", type=size, metavar="N", help=_("course runs per request to the catalog"))
         parser.add_argument(
-            "--course", metavar="KEY", nargs="+", action="extend", default=[], help=_("these course runs alone")
+            "--course", metavar="KEY", nargs="+", action="extend", default=[], help=_("only these course runs")
         )
-        parser.add_argument("--dry-run", action="store_true", help=_("say what would change; write nothing"))
+        parser.add_argument("--dry-run", action="store_true", help=_("show what would change; write nothing"))
         parser.add_argument(
-            "--check", action="store_true", help=_("can we reach the catalog and sign in, and what does it say?")
+            "--check",
+            action="store_true",
+            help=_("check that the catalog can be reached and accepts the sign-in; show what it returns"),
         )
         parser.add_argument("--json", action="store_true", help=_("print the result as JSON"))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run and exit with the status. SIGTERM ends it as Ctrl-C does: with a checkpoint."""
+        """Run and exit with the status. SIGTERM ends the run as Ctrl-C does: the run saves a checkpoint."""
         out = Output(self.stdout, options["json"])
         try:
             check_texts(options)
-            with _ended_by_sigterm():
+            with handled(_end, signal.SIGTERM):
                 status = _check(out) if options["check"] else _update(options, out)
         except CourseSyncError as error:
             self.stderr.write(error.message)
             status = FAILED
         except Error as error:
-            self.stderr.write(said_by_database(error))
+            self.stderr.write(database_error_text(error))
             status = FAILED
         if status:
             sys.exit(status)
 
 
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Python takes signals in its main thread alone; in another one the command is not who they are for."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_args: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _end(number: int, *_args: object) -> None:
+    """Let a signal end the run."""
+    sys.exit(128 + number)
 
 
 def _check(out: Output) -> int:
@@ -91,7 +84,11 @@ def _check(out: Output) -> int:
     out.line(
         _("It has {n} course runs").format(n=_("an unknown number of") if reached.count is None else reached.count)
     )
-    out.line(_("A run has the fields: {fields}").format(fields=", ".join(reached.fields) or _("none to see")))
+    out.line(
+        _("A run has the fields: {fields}").format(
+            fields=", ".join(reached.fields) or _("none, the catalog has no run")
+        )
+    )
     out.value(attrs.asdict(reached))
     return DONE
 
@@ -101,7 +98,7 @@ def _update(options: dict[str, Any], out: Output) -> int:
     changes: list[api.CatalogChange] = []
 
     def show(change: api.CatalogChange) -> None:
-        """Every change of a dry run is shown as it is found; otherwise the log has them."""
+        """Show each change of a dry run when it is found. The changes of other runs are in the log."""
         if options["dry_run"]:
             out.line(f"{change.course_key} {change.column}: {change.old!r} -> {change.new!r}")
             changes.extend([change] if options["json"] else [])
@@ -116,8 +113,8 @@ def _update(options: dict[str, Any], out: Output) -> int:
                 on_change=show,
             )
         )
-    _tell(result, out)
-    value = {**result.tally.as_dict(), **attrs.asdict(result, filter=attrs.filters.exclude("tally"))}
+    _show_result(result, out)
+    value = {**result.run_counts.as_dict(), **attrs.asdict(result, filter=attrs.filters.exclude("run_counts"))}
     out.value(value | ({"changes": [attrs.asdict(change) for change in changes]} if options["dry_run"] else {}))
     return FAILED if result.incomplete or result.missing or result.state == api.CATALOG_OFF else DONE
 
@@ -127,31 +124,34 @@ def _advance(bar: Any, read: int, count: int | None) -> None:
     bar.update(read - bar.n)
 
 
-def _tell(result: api.CatalogResult, out: Output) -> None:
+def _show_result(result: api.CatalogResult, out: Output) -> None:
     if result.state == api.CATALOG_OFF:
         out.line(
-            _("Nothing was done: switched off in Catalog configurations, or all is stopped (course_sync.stopped).")
+            _(
+                "Nothing was done: in the admin, Catalog configurations, the sync is not enabled, "
+                "or the switch course_sync.stopped is on."
+            )
         )
         return
-    counts = {name: number for name, number in result.tally.as_dict()["counts"].items() if number}
+    counts = {name: number for name, number in result.run_counts.as_dict()["counts"].items() if number}
     if result.resumed:
-        out.line(_("Went on where the run before had stopped."))
+        out.line(_("Continued where the previous run had stopped."))
     out.line(
         _("{state}: {counts}; {pages} pages, {seconds:.1f} s").format(
             state=result.state,
             counts=", ".join(f"{name} {number}" for name, number in counts.items()) or _("nothing"),
-            pages=result.tally.pages,
+            pages=result.run_counts.pages,
             seconds=result.seconds,
         )
     )
-    for title, reasons in ((_("refused"), result.tally.refused), (_("kept"), result.tally.kept)):
+    for title, reasons in ((_("refused"), result.run_counts.refused), (_("kept"), result.run_counts.kept)):
         for reason, number in sorted(reasons.items()):
             out.line(f"  {title} {number}: {reason}")
-    for failure in (text for text in result.tally.failures if text != result.error):
+    for failure in (text for text in result.run_counts.failures if text != result.error):
         out.line(_("  failure: {text}").format(text=failure))
     if result.unlisted:
         out.line(f"  {result.unlisted}")
     for course in result.missing:
         out.line(_("  the catalog has no {course}").format(course=course))
     if result.error:
-        out.line(_("Not everything was read; the next run goes on there. {error}").format(error=result.error))
+        out.line(_("Not everything was read; the next run continues from there. {error}").format(error=result.error))

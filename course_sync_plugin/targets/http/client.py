@@ -1,20 +1,20 @@
-"""The HTTP client of targets: checked addresses, one deadline for a whole request, answers of bounded size.
+"""The HTTP client of targets: it checks addresses, keeps one deadline per request, and limits the size of answers.
 
-It stands on an adapter of ``requests`` and on no session: a session would follow redirects, keep cookies, and take
-proxies and passwords (``netrc``) from the environment. A proxy would make the check of addresses void, since it is
-the proxy that connects. Connections are kept open and used again.
+It uses an adapter of ``requests`` without a session. A session would follow redirects, keep cookies, and take proxies
+and passwords (``netrc``) from the environment. With a proxy the address check would have no effect, because the proxy
+makes the connection. Connections are kept open and used again.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import requests
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from course_sync_plugin import __version__
@@ -22,21 +22,21 @@ from course_sync_plugin.targets.http.adapter import DeadlineAdapter, DeadlineCon
 from course_sync_plugin.targets.http.errors import Unreachable
 from course_sync_plugin.targets.http.private_addresses import Address, AllowedHosts, resolve
 
-#: How long one may take to find and reach a host; in seconds. A host that is up needs a fraction of it.
+#: The most seconds to look up a host and connect to it. A host that is up needs a fraction of this.
 CONNECT_SECONDS = 10
 
 HEADERS = {
     "User-Agent": f"course-sync-plugin/{__version__}",
     "Accept": "application/json",
-    "Accept-Encoding": "identity",  # nothing to unpack, no bombs
+    "Accept-Encoding": "identity",  # no compressed answers, so no decompression bombs
 }
 
-#: What a request may raise; ``course_sync_plugin.targets.http.errors.network_error`` knows what each means.
+#: The exceptions of a request. ``course_sync_plugin.targets.http.errors.network_error`` maps each to an error.
 NETWORK_ERRORS = (requests.RequestException, HTTPError, OSError)
 
 
 class Reply:
-    """An answer whose headers are here; its body is read when asked for."""
+    """An answer whose headers have arrived. :meth:`read` reads its body."""
 
     def __init__(self, response: requests.Response):
         self._response = response
@@ -49,10 +49,9 @@ class Reply:
         return 200 <= self.status < 300
 
     def read(self, limit: int) -> bytes:
-        """Return at most ``limit`` bytes of the body, as they came.
+        """Return at most ``limit`` bytes of the body, not decoded.
 
-        Raises one of NETWORK_ERRORS, also where the body ends before it should: the client notices that only when it
-        is asked for more.
+        Raises one of NETWORK_ERRORS, also if the body ends too early: the client notices that only when it reads again.
         """
         body = b""
         while piece := self._response.raw.read(limit - len(body), decode_content=False):
@@ -61,50 +60,64 @@ class Reply:
 
 
 class HttpClient:
-    """Sends requests to one target. For one thread at a time.
+    """Sends requests to one target. Use it in one thread at a time.
 
-    ``seconds`` is what a request may take at most, with everything: finding the address, connecting, TLS, sending,
-    waiting, and reading the body.
+    ``seconds``: the most that a request may take in total: address lookup, connection, TLS, sending, waiting, and
+    reading the body. ``while_waiting``: called once, when the next request has been sent and before its answer is read.
     """
+
+    while_waiting: Callable[[], None] | None = None
 
     def __init__(self, allowed: AllowedHosts, seconds: float):
         self._seconds = seconds
-        self._adapter = _GuardedAdapter(seconds, allowed=allowed)
-        # The variable that everything built on requests obeys, so a site with an authority of its own has set it.
+        self._adapter = _GuardedAdapter(seconds, allowed=allowed, sent=self._sent)
+        # Every program that uses requests obeys this variable, so a site with its own certificate authority has set it.
         self._verify: bool | str = os.environ.get("REQUESTS_CA_BUNDLE") or True
 
     @contextmanager
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Iterator[Reply]:
-        """Send a request; the answer, of whatever status, can be read within the ``with``.
+        """Send a request and yield its answer, of any status. The body can be read inside the ``with`` block.
 
-        Raises one of NETWORK_ERRORS, and ConfigurationError for an address that is not allowed.
+        Raises one of NETWORK_ERRORS, or ConfigurationError if the address is not allowed.
         """
         request = requests.Request(method, url, headers={**HEADERS, **headers}, data=body).prepare()
         response = self._adapter.send(request, stream=True, timeout=self._seconds, verify=self._verify)
         try:
             yield Reply(response)
         finally:
-            response.close()  # what was not read is not waited for
+            response.close()  # without waiting for bytes that were not read
+
+    def _sent(self) -> None:
+        job, self.while_waiting = self.while_waiting, None
+        if job:
+            job()
 
     def close(self) -> None:
         """Close the connections."""
+        pools: Any = self._adapter.poolmanager.pools
+        for key in list(pools.keys()):
+            # Forgetting a pool closes its connections only when nothing refers to it, and an error may: its traceback
+            # leads to the answer.
+            pools.get(key).close()
         self._adapter.close()
 
 
 class _Guarded(DeadlineConnection):
-    """What is added to both kinds of connections: the check of the address."""
+    """A connection that checks the address. The base of both kinds. ``sent`` is called when a request has been sent."""
 
     encrypted: bool
-    host: str
-    port: int
-    socket_options: Any
 
-    def __init__(self, *args: Any, allowed: AllowedHosts, **options: Any):
+    def __init__(self, *args: Any, allowed: AllowedHosts, sent: Callable[[], None], **options: Any):
         super().__init__(*args, **options)
         self._allowed = allowed
+        self._sent = sent
+
+    def getresponse(self) -> Any:
+        self._sent()
+        return super().getresponse()
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that answers; all of them must be allowed."""
+        """Connect to the first address that answers. All addresses of the host must be allowed."""
         addresses = self._resolve()
         self._allowed.check(self.host, addresses, encrypted=self.encrypted)
         for at, address in enumerate(addresses, start=1):
@@ -114,7 +127,7 @@ class _Guarded(DeadlineConnection):
                 if at == len(addresses):
                     raise
             else:
-                connected.settimeout(self._deadline.remaining())  # of the TLS handshake
+                connected.settimeout(self._deadline.remaining())  # for the TLS handshake
                 return connected
         raise socket.gaierror(socket.EAI_NONAME, "no address")
 
@@ -134,7 +147,7 @@ class _Guarded(DeadlineConnection):
         return min(CONNECT_SECONDS, self._deadline.remaining())
 
 
-class _PlainConnection(_Guarded, HTTPConnection):
+class _PlainConnection(_Guarded):
     encrypted = False
 
 
@@ -143,7 +156,7 @@ class _EncryptedConnection(_Guarded, HTTPSConnection):
 
 
 class _GuardedAdapter(DeadlineAdapter):
-    """Makes connections to allowed addresses alone."""
+    """Connects to allowed addresses only."""
 
     plain = _PlainConnection
     encrypted = _EncryptedConnection

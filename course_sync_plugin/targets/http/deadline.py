@@ -1,6 +1,6 @@
 """One deadline for a whole request: a receiver that answers byte by byte gets no more time than a silent one.
 
-The timeouts of an HTTP client hold for one wait each, so a drip of one byte per timeout keeps it waiting for ever.
+An HTTP client applies its timeout to each wait. A receiver that sends one byte per timeout keeps it waiting for ever.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 
 class Deadline:
-    """The moment at which the request in hand must be over. One wait may take ``patience`` seconds at most."""
+    """The time at which the current request must end. One wait may take at most ``patience`` seconds."""
 
     def __init__(self, patience: float = float("inf")) -> None:
         self._end = 0.0
         self._patience = patience
 
     def start(self, seconds: float) -> None:
-        """Let a new request begin, which may take this long."""
+        """Start the time of a new request, which may take this many seconds."""
         self._end = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Return the seconds that are left. Raises TimeoutError where none are."""
+        """Return the seconds that are left. Raises TimeoutError if none are left."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("the deadline of the request has passed")
@@ -35,7 +35,7 @@ class Deadline:
 
 
 class DeadlineSocket:
-    """A connected socket, plain or TLS, each wait of which is cut to what is left until the deadline."""
+    """A connected socket, plain or TLS. No wait lasts longer than the time that is left until the deadline."""
 
     def __init__(self, connected: socket.socket, deadline: Deadline):
         self._socket = connected
@@ -45,19 +45,19 @@ class DeadlineSocket:
         return getattr(self._socket, name)
 
     def sendall(self, data: bytes) -> None:
-        """Send everything. Raises TimeoutError where the other side does not take it in time."""
+        """Send all bytes. Raises TimeoutError if the other side does not accept them in time."""
         waiting = memoryview(data)
         while waiting:
             self._socket.settimeout(self._deadline.next_wait())
             waiting = waiting[self._socket.send(waiting) :]
 
     def makefile(self, *_args: Any, **_options: Any) -> io.BufferedReader:
-        """Return what the client reads the answer from."""
+        """Return the file from which the client reads the answer."""
         return io.BufferedReader(_DeadlineReader(self._socket, self._deadline))
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket. It goes through the socket's own file, which keeps the connection open as long as needed."""
+    """Reads from a socket through the socket's own file, which keeps the connection open as long as it is needed."""
 
     def __init__(self, connected: socket.socket, deadline: Deadline):
         self._socket = connected

@@ -1,4 +1,4 @@
-"""What an HTTP status or a failure of the network means, as a table. A target extends the table, not the code.
+"""Maps an HTTP status or a network failure to an error, by a table. A target extends the table, not the code.
 
 Who must act decides the class (:mod:`course_sync_plugin.exceptions`). Pattern: airbyte-cdk,
 ``streams/http/error_handlers/default_error_mapping.py``.
@@ -26,18 +26,22 @@ from course_sync_plugin.exceptions import (
     TargetGone,
     TransientError,
 )
-from course_sync_plugin.limits import RETRY_AFTER
+from course_sync_plugin.sanitize.limits import RETRY_AFTER
+
+#: Seconds to wait after a 429 that does not say how long.
+RATE_LIMIT_SECONDS = 60.0
 
 
 class Unreachable(TimeoutError):
-    """No connection came about in time."""
+    """No connection was made in time."""
 
 
 @attrs.frozen
 class Resolution:
-    """Which error it is, and the sentence for people.
+    """The class of an error, and its message for people.
 
-    The sentence may name ``{where}`` (the host), ``{status}``, ``{seconds}`` (the deadline) and ``{detail}``.
+    The sentence may name ``{where}`` (the host), ``{status}``, ``{seconds}`` (the deadline) and ``{detail}`` (what the
+    other system says, cleaned and without secrets).
     """
 
     error: type[CourseSyncError]
@@ -49,8 +53,8 @@ Errors = Mapping[int | type[BaseException], Resolution]
 
 _BAD_ADDRESS = Resolution(ConfigurationError, "The address of the target is not valid; correct its URL with 'set-url'.")
 _NO_ANSWER = Resolution(TransientError, "{where} answered {status}, which counts as no answer. Its log should say why.")
-#: Not one operation is at fault but our credentials: without this every operation of a run would become a problem.
-_STRANGER = Resolution(
+#: The receiver rejects our credentials, not one operation. Otherwise every operation of a run would become a problem.
+_NOT_AUTHORIZED = Resolution(
     ConfigurationError, "{where} refused with {status}. Compare secrets and clocks on both sides, then resume the lane."
 )
 
@@ -58,26 +62,28 @@ HTTP_ERRORS: Errors = MappingProxyType(
     {
         408: _NO_ANSWER,
         425: _NO_ANSWER,
-        429: Resolution(TransientError, "{where} asks for fewer requests ({status})."),
+        429: Resolution(RateLimited, "{where} asks for fewer requests ({status})."),
         5: _NO_ANSWER,
-        410: Resolution(TargetGone, "{where} says that it is gone for good ({status}); nothing more is sent there."),
+        410: Resolution(TargetGone, "{where} says that it is permanently gone ({status}); nothing more is sent there."),
         3: Resolution(
             PermanentError,
             "{where} redirects ({status}), and redirects are not followed. Give its final URL with 'set-url'.",
         ),
-        401: _STRANGER,
-        403: _STRANGER,
-        404: Resolution(PermanentError, "{where} knows no such path ({status}). Check the URL of the target."),
-        413: Resolution(PermanentError, "{where} finds the message too large ({status}). Let it accept larger ones."),
-        4: Resolution(PermanentError, "{where} refused for good with {status}. Its log should say why."),
+        401: _NOT_AUTHORIZED,
+        403: _NOT_AUTHORIZED,
+        404: Resolution(PermanentError, "{where} has no such path ({status}). Check the URL of the target."),
+        413: Resolution(
+            PermanentError, "{where} refused the message as too large ({status}). Let it accept larger messages."
+        ),
+        4: Resolution(PermanentError, "{where} refused permanently with {status}. Its log should say why."),
         ssl.SSLCertVerificationError: Resolution(
             ConfigurationError,
-            "{where} shows a certificate that is not trusted ({detail}). Have it renewed, or name the file of the "
+            "{where} shows a certificate that is not trusted ({detail}). Renew it, or name the file of the "
             "authority that issued it in the environment variable REQUESTS_CA_BUNDLE.",
         ),
-        ssl.SSLError: Resolution(TransientError, "No encrypted connection to {where} came about. Does it speak TLS?"),
+        ssl.SSLError: Resolution(TransientError, "No encrypted connection to {where} was made. Does it speak TLS?"),
         socket.gaierror: Resolution(
-            TransientError, "The name of {where} has no address at the moment. Is it spelled right?"
+            TransientError, "The host name {where} has no address at the moment. Is it spelled correctly?"
         ),
         ConnectionRefusedError: Resolution(
             TransientError, "{where} accepts no connections. Is it running, and is the port right?"
@@ -86,11 +92,11 @@ HTTP_ERRORS: Errors = MappingProxyType(
             TransientError, "{where} closed the connection before its answer was complete. Its log should say why."
         ),
         Unreachable: Resolution(
-            TransientError, "{where} could not be reached in time. Is it running, and does a firewall let us through?"
+            TransientError, "{where} could not be reached in time. Is it running, and does a firewall block us?"
         ),
         TimeoutError: Resolution(TransientError, "{where} did not answer within {seconds:g} s. Is it busy?"),
         http.client.HTTPException: Resolution(
-            TransientError, "What {where} answers is not HTTP, or not complete. Is the port right?"
+            TransientError, "The answer of {where} is not HTTP, or is not complete. Is the port right?"
         ),
         InvalidURL: _BAD_ADDRESS,
         InvalidSchema: _BAD_ADDRESS,
@@ -98,32 +104,40 @@ HTTP_ERRORS: Errors = MappingProxyType(
     }
 )
 
-_REFUSED = Resolution(PermanentError, "{where} answered {status}, which is no success. Check the URL of the target.")
-_NOTHING = Resolution(TransientError, "{where} could not be reached.")
+_UNEXPECTED = Resolution(
+    PermanentError, "{where} answered {status}, which is not a success. Check the URL of the target."
+)
+_UNREACHABLE = Resolution(TransientError, "{where} could not be reached.")
 
 
 def status_error(
-    status: int, headers: Mapping[str, str], *, where: str, errors: Errors = HTTP_ERRORS, **context: Any
+    status: int,
+    headers: Mapping[str, str],
+    *,
+    where: str,
+    errors: Errors = HTTP_ERRORS,
+    detail: str = "",
+    **context: Any,
 ) -> CourseSyncError:
-    """Return the error that an HTTP answer which is no success stands for.
+    """Return the error for an HTTP answer that is not a success.
 
-    Where an answer that counts as none says how long to wait (``Retry-After``), it is RateLimited.
+    It is RateLimited if the status counts as no answer and ``Retry-After`` says how long to wait, and always for 429.
     """
-    resolution = errors.get(status) or errors.get(status // 100) or _REFUSED
-    message = resolution.sentence.format(where=where, status=status)
+    resolution = errors.get(status) or errors.get(status // 100) or _UNEXPECTED
+    message = resolution.sentence.format(where=where, status=status, detail=detail)
     wait = retry_after(headers.get("Retry-After"))
-    if resolution.error is TransientError and wait:
-        return RateLimited(message, retry_after=wait, status=status, **context)
+    if resolution.error is RateLimited or (resolution.error is TransientError and wait):
+        return RateLimited(message, retry_after=wait or RATE_LIMIT_SECONDS, status=status, **context)
     return resolution.error(message, status=status, **context)
 
 
 def network_error(
     exception: BaseException, *, where: str, seconds: float, errors: Errors = HTTP_ERRORS, **context: Any
 ) -> CourseSyncError:
-    """Return the error that an exception of the HTTP client stands for.
+    """Return the error for an exception of the HTTP client.
 
-    The client wraps what happened several times over, and its messages hold the whole URL: the table's sentence is
-    chosen by the first exception of the chain that it knows, and says nothing but the host.
+    The client wraps the original exception several times, and its messages hold the whole URL. So the function uses the
+    first exception of the chain that the table knows, and the table's sentence, which names only the host.
     """
     for cause in _chain(exception):
         known = next((kind for kind in type(cause).__mro__ if kind in errors), None)
@@ -132,13 +146,13 @@ def network_error(
             return errors[known].error(
                 errors[known].sentence.format(where=where, seconds=seconds, detail=detail), **context
             )
-    return _NOTHING.error(_NOTHING.sentence.format(where=where), **context)
+    return _UNREACHABLE.error(_UNREACHABLE.sentence.format(where=where), **context)
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds a ``Retry-After`` header asks to wait, at most a day (RFC 9110, section 10.2.3).
+    """Return the seconds that a ``Retry-After`` header asks to wait, at most a day (RFC 9110, section 10.2.3).
 
-    0 where the moment has passed; None where it is missing or not valid.
+    0 if its time has passed; None if it is missing or not valid.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():

@@ -1,12 +1,12 @@
-"""Which hosts a target may be at: public ones, and the private ones that the operator allows.
+"""Checks the host of a target: public hosts are allowed, private ones only if the operator allows them.
 
-Without this, whoever may name a URL could make the server talk to its own network, or to the metadata service of its
-cloud. It is checked when a target is saved, and again for each connection, with the address that is then connected
-to: a name may have a public address today and a private one tomorrow (DNS rebinding).
+Without this check, a user who may set a URL could make the server send requests to its own network, or to the metadata
+service of its cloud. The check is made when a target is saved, and again for each connection, with the address of that
+connection: a name may have a public address today and a private one tomorrow (DNS rebinding).
 
-Which ranges are not public, though Python takes them for it, ``requests-hardened`` knows. Its session filters too, but
-has no list of allowed hosts, looks at the first address of a name only, and asks the name server, without any limit of
-time, for every request.
+``requests-hardened`` lists ranges that are not public although Python treats them as public. Its session also filters
+addresses, but it has no list of allowed hosts, it checks only the first address of a name, and it asks the name server
+for every request, without a time limit.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from collections.abc import Iterable
 import attrs
 from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
-from course_sync_plugin.cleaning import shown
 from course_sync_plugin.exceptions import ConfigurationError
+from course_sync_plugin.sanitize.text import short_repr
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SETTING = "COURSE_SYNC_ALLOWED_PRIVATE_HOSTS"
 
-#: The last part of a host that C libraries take for a number: decimal, octal or hexadecimal (WHATWG URL, section 3.5).
+#: A host whose last part C libraries read as a number: decimal, octal or hexadecimal (WHATWG URL, section 3.5).
 _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 _NAME = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 
 
 @attrs.frozen
 class AllowedHosts:
-    """The private hosts that targets may be at, by name or by network; plain http is allowed there too.
+    """The private hosts that targets may use, by name or by network. Plain http is allowed there too.
 
-    A host that is allowed by name is allowed with whatever address it has: the operator answers for it.
+    A host that is allowed by name is allowed with every address that it has: the operator is responsible for it.
     """
 
     names: frozenset[str] = frozenset()
@@ -48,7 +48,7 @@ class AllowedHosts:
     def parse(cls, entries: Iterable[str]) -> AllowedHosts:
         """Read names (``receiver.internal``), addresses and networks (``10.1.0.0/16``).
 
-        Raises ConfigurationError that names an entry which is neither.
+        Raises ConfigurationError for any other entry; the message names it.
         """
         names, networks = set(), []
         for entry in map(str.strip, entries):
@@ -63,11 +63,11 @@ class AllowedHosts:
         return host.lower().rstrip(".") in self.names
 
     def covers(self, address: Address) -> bool:
-        """Tell whether the address lies in a network that is allowed."""
+        """Tell whether the address is in an allowed network."""
         return any(address in network for network in self.networks)
 
     def check(self, host: str, addresses: Iterable[Address], *, encrypted: bool) -> None:
-        """Raise ConfigurationError unless every address of the host may be connected to."""
+        """Raise ConfigurationError unless connections to every address of the host are allowed."""
         if self.named(host):
             return
         for address in addresses:
@@ -82,10 +82,10 @@ class AllowedHosts:
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address is one of the public internet.
+    """Tell whether an address belongs to the public internet.
 
-    Beside what Python calls private there are ranges that ``requests-hardened`` collects, and what IPv6 reserves or
-    once used (``::127.0.0.1``, ``fec0::/10``).
+    These do not: addresses that Python calls private, ranges that ``requests-hardened`` lists, and addresses that IPv6
+    reserves or used in the past (``::127.0.0.1``, ``fec0::/10``).
     """
     special = address.is_private or address.is_multicast or address.is_reserved
     outdated = getattr(address, "is_site_local", False)
@@ -93,21 +93,23 @@ def is_public(address: Address) -> bool:
 
 
 def check_form(host: str) -> None:
-    """Raise ConfigurationError unless this is an address or a name.
+    """Raise ConfigurationError unless the host is an address or a name.
 
-    A number in disguise is neither: ``2130706433``, ``0x7f.1`` and ``0177.0.0.1`` are all 127.0.0.1 to the system.
+    Other forms of an address are refused: the system reads ``2130706433``, ``0x7f.1`` and ``0177.0.0.1`` as 127.0.0.1.
     """
     if _as_address(host):
         return
     if _NUMBER.fullmatch(host) or not _NAME.fullmatch(host):
-        raise ConfigurationError(f"{shown(host)} is no host; write a name, or an address as four decimal numbers.")
+        raise ConfigurationError(
+            f"{short_repr(host)} is not a host; write a name, or an address as four decimal numbers."
+        )
 
 
 def resolve(host: str, port: int, seconds: float) -> list[Address]:
-    """Return the addresses of a host, in the order the system prefers.
+    """Return the addresses of a host, in the system's order of preference.
 
-    The system's resolver knows no timeout, so it runs in a thread that is left behind where it takes too long.
-    Raises OSError (``socket.gaierror``) where there is none, TimeoutError after ``seconds``.
+    The system's resolver has no timeout, so it runs in a thread. If it takes too long, the thread is left running.
+    Raises OSError (``socket.gaierror``) if the host has no address, TimeoutError after ``seconds``.
     """
     literal = _as_address(host)
     if literal:
@@ -134,7 +136,7 @@ def _look_up(host: str, port: int, answers: queue.SimpleQueue[list[str] | OSErro
 
 
 def _as_address(text: str) -> Address | None:
-    """The address, or None for a name. An IPv4 address written as an IPv6 one (``::ffff:10.0.0.1``) is the former."""
+    """Return the address, or None for a name. An IPv4 address in IPv6 form (``::ffff:10.0.0.1``) becomes IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -145,6 +147,6 @@ def _as_address(text: str) -> Address | None:
 def _checked_name(entry: str) -> str:
     if not _NAME.fullmatch(entry):
         raise ConfigurationError(
-            f"{shown(entry)} in {SETTING} is neither a host's name nor a network such as 10.0.0.0/8."
+            f"{short_repr(entry)} in {SETTING} is neither a host's name nor a network such as 10.0.0.0/8."
         )
     return entry.lower().rstrip(".")

@@ -1,4 +1,4 @@
-"""``manage.py publish_olx``: what Studio's publish is to the platform."""
+"""The command ``manage.py publish_olx``: the sandbox's counterpart of a publish in Studio."""
 
 from __future__ import annotations
 
@@ -8,45 +8,27 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from course_sync_plugin import api
-from course_sync_plugin.cleaning import cleaned
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.keys import parse_course_id
-from course_sync_plugin.models import Run
-from sandbox.published.models import PublishedCourse
 from sandbox.published.publishing import publish
-from sandbox.published.syncing import synced
+from sandbox.published.syncing import report
 
 
 class Command(BaseCommand):
-    """Publishes an OLX export and sees to it that it is recorded; delivery is left to others."""
+    """Publishes an OLX export and waits until it is recorded or held. It does not deliver it."""
 
     help = "Publish an OLX export (.tar.gz or folder); returns when the run is recorded or held."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the path and the key."""
         parser.add_argument("path", help="a Studio export: .tar.gz or folder")
-        parser.add_argument("--course-key", metavar="KEY", help="publish it as this course run")
+        parser.add_argument("--course-key", metavar="KEY", help="publish the export as this course run")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Publish; exit with 1 where the export cannot be read."""
+        """Publish the export. Exit with status 1 if it cannot be read."""
         try:
             key = parse_course_id(options["course_key"]) if options["course_key"] else None
-            published = publish(options["path"], key)
-            result = synced(published)
+            report(self, publish(options["path"], key))
         except CourseSyncError as error:
             self.stderr.write(error.message)
             sys.exit(1)
-        for warning in result.warnings:
-            self.stdout.write(cleaned(f"  {warning}"))
-        self.stdout.write(f"{result.course_key}: {_told(result, published)}")
-        if result.outcome is api.Outcome.UNREADABLE:
-            self.stderr.write(result.error)
-            sys.exit(1)
-
-
-def _told(result: api.SyncResult, published: PublishedCourse) -> str:
-    """What came of the publish, whoever recorded it."""
-    runs = Run.objects.filter(course__key=published.course_key, published_version=published.published_version)
-    run = runs.filter(lane=None).first()
-    return f"recorded, {run.operations_count} operations" if run else result.outcome.value

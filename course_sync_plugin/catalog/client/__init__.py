@@ -1,0 +1,1 @@
+"""The client for course-discovery: signing in, paging, limits."""

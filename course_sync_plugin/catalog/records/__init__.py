@@ -1,0 +1,1 @@
+"""Reads the rows of the catalog: their fields, their values, and who owns each column."""

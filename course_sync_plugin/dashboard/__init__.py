@@ -1,0 +1,1 @@
+"""Pages for operators at ``/course_sync/`` in Studio and the LMS."""

@@ -1,0 +1,33 @@
+"""The overview: whether everything is in step, and if not, what to do about it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from course_sync_plugin import api
+from course_sync_plugin.dashboard.access import for_site
+from course_sync_plugin.dashboard.charts import chart
+from course_sync_plugin.dashboard.page import page
+
+#: The most held runs on the page. The command 'approve' lists all of them.
+_MOST_HELD = 20
+
+
+@require_safe
+@for_site
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show the same as ``manage.py course_sync status``, the worst first."""
+    status = api.status_overview()
+    for target in status["targets"]:
+        target["answered"] = f"{target['recent']['success_rate']:.1%}" if target["recent"]["attempts"] else ""
+        target["chart"] = chart(target["last_day"]["success_rates"], top=1)
+    context = {
+        "status": status,
+        "attention": api.attention(status),
+        "more_courses": status["courses_total"] - status["courses_in_step"] - len(status["courses"]),
+        "held": status["held"][:_MOST_HELD],
+        "catalog_run": api.last_catalog_run(),
+        "live": True,
+    }
+    return page(request, "overview", context)

@@ -1,0 +1,1 @@
+"""Two-way targets: merges what was changed at other sites with what was changed in Open edX."""

@@ -1,0 +1,75 @@
+"""What a person decides about places: which side of a conflict is taken, and that a move is rejected."""
+
+from __future__ import annotations
+
+import attrs
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from course_sync_plugin.exceptions import ConfigurationError
+from course_sync_plugin.ledger.causal_time import next_stamp
+from course_sync_plugin.models import Conflict, Course, Link, Proposal, ProposalState
+from course_sync_plugin.replication.merge.places import WantedPlaces, put_back
+from course_sync_plugin.replication.merge.replica import Take
+from course_sync_plugin.replication.merge.tree import Places
+from course_sync_plugin.replication.merge.tree_edits import put
+from course_sync_plugin.replication.outbound.placing import recorded_places
+from course_sync_plugin.replication.outbound.tree import RecordedTree
+from course_sync_plugin.replication.store import conflicts, open_conflicts, proposals
+from course_sync_plugin.replication.store.trees import StoredTree, known_places, lock_tree, save_known, save_tree
+from course_sync_plugin.replication.strategies.base import OPENEDX
+
+
+def take_place(conflict: Conflict, link: Link, take: Take, clock: int) -> None:
+    """Take one of the places of a conflict. Raises ConfigurationError if the place is not there any more."""
+    course = conflict.course
+    value = {Take.OPENEDX: conflict.openedx, Take.REMOTE: conflict.remote, Take.BASE: conflict.base}[take]
+    is_remote = take is Take.REMOTE
+    maker = (link.site, link.target.backend) if is_remote else (OPENEDX, OPENEDX)
+    with transaction.atomic():
+        recorded, tree = _locked(course)
+        wanted = _with_place(tree.wanted, conflict.entity_id, value, maker, clock)
+        known = known_places(link, link.target.backend)
+        openedx, known = (
+            attrs.evolve(side, conflicts={one: two for one, two in side.conflicts.items() if one != conflict.entity_id})
+            for side in (tree.openedx, known)
+        )
+        save_known(link, known)
+        conflicts.mark_resolved(conflict, take)
+        _save(course, attrs.evolve(tree, wanted=wanted, openedx=openedx), recorded)
+
+
+def reject_place(proposal: Proposal, clock: int) -> None:
+    """Reject a move: the entity is where Open edX has it."""
+    with transaction.atomic():
+        recorded, tree = _locked(proposal.course)
+        proposals.end(proposal, ProposalState.REJECTED)
+        wanted = put_back(tree.wanted, recorded, proposal.entity_id, clock)
+        _save(proposal.course, attrs.evolve(tree, wanted=wanted), recorded)
+
+
+def _locked(course: Course) -> tuple[Places, StoredTree]:
+    tree = RecordedTree(course)
+    tree.refresh()
+    recorded = recorded_places(tree)
+    return recorded, lock_tree(course, recorded)
+
+
+def _save(course: Course, tree: StoredTree, recorded: Places) -> None:
+    save_tree(tree)
+    proposals.refresh_places(course, tree.wanted, recorded, tree.openedx.conflicts)
+    open_conflicts.follow_places(course, tree)
+
+
+def _with_place(
+    wanted: WantedPlaces, entity_id: str, value: tuple[str, str | None] | None, maker: tuple[str, str], clock: int
+) -> WantedPlaces:
+    """Return the tree with an entity at a place. ``maker``: the name and the kind of the site that made it."""
+    try:
+        parent, after = value or ("", None)
+        places = put(wanted.places, entity_id, parent, after)
+    except ValueError:
+        raise ConfigurationError(_("The place of {entity} is not there any more.").format(entity=entity_id)) from None
+    site, kind = maker
+    stamp = next_stamp(site, clock, [wanted.latest])
+    return WantedPlaces(places, {**wanted.moved, entity_id: (kind, stamp)})

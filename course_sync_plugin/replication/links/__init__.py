@@ -1,0 +1,1 @@
+"""Links join a course to its counterpart at a two-way target."""

@@ -1,0 +1,1 @@
+"""Notices of other systems: they are verified and stored. Nothing is acted on here."""

@@ -1,0 +1,42 @@
+"""The action on a run that is held because it would delete too much: approve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from course_sync_plugin import api
+from course_sync_plugin.models import HeldRun
+from course_sync_plugin.row_actions.action import Done, RowAction, first_of
+
+
+def _about_approval(plan: api.HeldPlan) -> Iterator[str]:
+    if plan.error:
+        yield f"{plan.course_key}: {plan.error}"
+        return
+    text = _("{course}, version {version}: {n} of {of} entities would be deleted.")
+    version = plan.published_version or _("none (deleted)")
+    yield text.format(course=plan.course_key, version=version, n=len(plan.deletes), of=plan.of)
+    yield from first_of(plan.deletes)
+
+
+def _approve(_held: HeldRun, plan: api.HeldPlan) -> Done:
+    if api.is_stopped():
+        return Done(_("The switch course_sync.stopped is on: nothing is synced or delivered."), failed=True)
+    (approved,) = api.approve([plan.token], plan.course_key)
+    if approved.result is None:
+        return Done(approved.error, failed=True)
+    done = approved.result.outcome in (api.Outcome.RECORDED, api.Outcome.UNCHANGED)
+    texts = (f"{plan.course_key}:", approved.result.outcome.value, approved.result.error)
+    return Done(" ".join(filter(None, texts)), failed=not done)
+
+
+APPROVE = RowAction(
+    name="approve",
+    label=gettext_lazy("Approve"),
+    plans=lambda held: api.held_plans(held.course.key),
+    describe=_about_approval,
+    carry_out=_approve,
+)

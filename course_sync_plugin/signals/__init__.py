@@ -1,0 +1,1 @@
+"""Receives the signals of the host, notes publishes, and wakes the Celery tasks."""

@@ -1,0 +1,1 @@
+"""The source that reads published courses from the modulestore of edx-platform."""

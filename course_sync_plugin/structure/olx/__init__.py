@@ -1,0 +1,1 @@
+"""The source that reads OLX exports, as an archive or a folder."""

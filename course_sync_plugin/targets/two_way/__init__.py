@@ -1,0 +1,1 @@
+"""What all two-way targets share: the contract of a site, and the budget of its requests."""

@@ -1,0 +1,1 @@
+"""Compares the ledger, a linked system and the course, without trust in any of them, and mends what differs."""

@@ -1,0 +1,1 @@
+"""What the pages and the API show besides the status: reports that read a bounded number of rows."""

@@ -1,0 +1,1 @@
+"""Manages targets for operators: adds, changes, lists and removes them, and sets their secrets and contexts."""

@@ -1,0 +1,94 @@
+"""The journal taken back: a course as it was at each position and time, and what is said once rows were pruned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db.models import Min
+
+from course_sync_plugin import api
+from course_sync_plugin.diff.reverse import CannotReverse
+from course_sync_plugin.journal.entities import stored_structure
+from course_sync_plugin.journal.past import as_of, known_since, position_at
+from course_sync_plugin.models import JournalOperation, Run
+from tests.integration.courses import COURSE, approve, recorded
+from tests.integration.one_lane import publish, renamed
+
+pytestmark = pytest.mark.django_db
+
+BEGIN = datetime(2026, 2, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def versions(shelf):
+    """Record four versions, one an hour; the last one moves, deletes and creates."""
+    found = [
+        publish(shelf, "1"),
+        publish(shelf, "2", titles=renamed("unit-0-0")),
+        publish(shelf, "3", titles=renamed("unit-0-0", "unit-0-1"), sections=3),
+        publish(shelf, "4", titles=renamed("unit-0-1"), units=2),
+    ]
+    for at, run in enumerate(Run.objects.order_by("pk")):
+        Run.objects.filter(pk=run.pk).update(ended_at=BEGIN + timedelta(hours=at))
+    return found
+
+
+def prune(version: str) -> None:
+    JournalOperation.objects.filter(run__published_version=version).delete()
+
+
+def test_the_course_at_each_time(versions):
+    course = recorded()
+    assert len(as_of(course, stored_structure(course), position_at(course, BEGIN - timedelta(minutes=1)))) == 0
+    for at, version in enumerate(versions):
+        then = as_of(course, stored_structure(course), position_at(course, BEGIN + timedelta(hours=at, minutes=59)))
+        assert then.same_course_as(version), version.published_version
+    assert known_since(course) is None
+
+
+def test_in_the_middle_of_a_run(versions):
+    """Only its first operations count: here the first three creates of the first run."""
+    assert list(as_of(recorded(), stored_structure(recorded()), 3).entities) == list(versions[0].entities)[:3]
+
+
+def test_a_deleted_course_is_still_there_in_the_past(shelf, versions):
+    shelf.delete()
+    api.sync_course(COURSE)
+    approve()
+    course = recorded()
+    assert len(as_of(course, stored_structure(course), course.last_position)) == 0
+    assert as_of(course, stored_structure(course), position_at(course, BEGIN + timedelta(hours=3))).same_course_as(
+        versions[3]
+    )
+
+
+def test_what_was_pruned_cannot_be_shown(versions):
+    prune("1")
+    prune("2")
+    course = recorded()
+    assert known_since(course) == BEGIN + timedelta(hours=2)
+    first = JournalOperation.objects.aggregate(first=Min("position"))["first"]
+    assert as_of(course, stored_structure(course), first - 1).same_course_as(versions[1])
+    with pytest.raises(CannotReverse, match="operations since then were pruned"):
+        as_of(course, stored_structure(course), 3)
+
+
+@pytest.mark.parametrize("pruned", [1, 3])
+def test_half_a_run_is_not_taken_back(versions, pruned):
+    """A target has the first three operations of the first run, and the first of these are pruned."""
+    JournalOperation.objects.filter(position__lte=pruned).delete()
+    with pytest.raises(CannotReverse, match="operations since then were pruned"):
+        as_of(recorded(), stored_structure(recorded()), 3)
+
+
+def test_a_gap_in_the_middle_counts_as_pruned(versions):
+    prune("2")
+    assert known_since(recorded()) == BEGIN + timedelta(hours=2)
+
+
+def test_if_all_is_pruned_only_now_is_known(versions):
+    JournalOperation.objects.all().delete()
+    course = recorded()
+    assert known_since(course) == BEGIN + timedelta(hours=3)
+    assert as_of(course, stored_structure(course), course.last_position).same_course_as(versions[3])

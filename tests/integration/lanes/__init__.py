@@ -1,0 +1,1 @@
+"""Tests of lanes with a database: claims, deliveries over HTTP, problems, and the protocol."""

@@ -1,0 +1,1 @@
+"""Failures that happened to others, each repeated here (docs/concepts/testing.rst lists them all)."""

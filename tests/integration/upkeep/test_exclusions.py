@@ -1,0 +1,319 @@
+"""An entity that is excluded from a target stays as it is there; included again, the replica equals the course."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import call_command
+
+from course_sync_plugin import api
+from course_sync_plugin.exceptions import ConfigurationError, UnknownName
+from course_sync_plugin.lanes.blocked import Blocked
+from course_sync_plugin.lanes.excluded import recorded_tree
+from course_sync_plugin.lanes.problems import park
+from course_sync_plugin.models import Exclusion, JournalOperation, Problem, ProblemState
+from course_sync_plugin.testing.faults import Fail
+from course_sync_plugin.testing.receiver import Receiver
+from tests.integration.courses import COURSE, a_course, block
+from tests.integration.lanes.test_lane_state import with_units
+from tests.integration.one_lane import publish, renamed, states, the_lane
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = "course-v1:Org+Other+Run"
+UNIT, SUBSECTION = block("vertical", "unit-0-1"), block("sequential", "subsection-0")
+
+
+@pytest.fixture
+def course(shelf, receiver):
+    """A course that has been delivered."""
+    structure = publish(shelf, "1")
+    api.deliver_until_empty()
+    receiver.requests.clear()
+    return structure
+
+
+def exclude(entity_id: str, name: str = "crm") -> None:
+    plan = api.exclusion_plan(name, entity_id)
+    assert api.exclude_shown(name, entity_id, plan.token).error == ""
+
+
+def include(entity_id: str, name: str = "crm") -> None:
+    plan = api.inclusion_plan(name, entity_id)
+    assert api.include_shown(name, entity_id, plan.token).error == ""
+
+
+def sent(receiver) -> list[str]:
+    """Return the names of the entities of which operations were sent."""
+    return [
+        operation["entity_id"].rpartition("@")[2]
+        for message in receiver.messages
+        for operation in message["data"]["operations"]
+    ]
+
+
+def target_status() -> tuple[str, int, int]:
+    (target,) = api.status(target="crm")["targets"]
+    return target["state"], target["problems"], target["excluded"]
+
+
+class TestDeletedMeanwhile:
+    """The deletion of what is excluded is held back, until it is included again."""
+
+    SECTION, SUBSECTION = block("chapter", "section-1"), block("sequential", "subsection-1")
+    UNIT = block("vertical", "unit-1-1")
+
+    @pytest.mark.parametrize("name", ["section-1", "subsection-1", "unit-1-1"])
+    @pytest.mark.parametrize("one_by_one", [False, True])
+    def test_it_comes_to_rest_and_is_deleted_when_it_is_included(
+        self, shelf, receiver, course, settings, name, one_by_one
+    ):
+        """It ended in a loop that planned the same deletions again and again."""
+        if one_by_one:
+            settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 1
+        entity_id = {"section-1": self.SECTION, "subsection-1": self.SUBSECTION, "unit-1-1": self.UNIT}[name]
+        exclude(entity_id)
+        new = shelf.publish(a_course("2", sections=1))
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+        rows = JournalOperation.objects.count()
+        api.deliver_until_empty()
+        assert JournalOperation.objects.count() == rows == len(course) + 5
+        include(entity_id)
+        api.deliver_until_empty()
+        assert (receiver.difference(new), states(), target_status()[0]) == ([], [], "in step")
+
+    def test_its_last_parents_are_known(self, shelf, receiver, course):
+        exclude(self.SUBSECTION)
+        shelf.publish(a_course("2", sections=1))
+        api.sync_course(COURSE)
+        api.deliver_until_empty()
+        tree = recorded_tree(the_lane(), {self.SUBSECTION}, the_lane().end)
+        assert (tree.parents[self.UNIT], tree.parents[self.SUBSECTION]) == (self.SUBSECTION, self.SECTION)
+        assert tree.covers(self.UNIT)
+
+    def test_the_tree_has_no_entity_of_another_course(self, shelf, receiver, course):
+        other = shelf.publish(a_course("1", course=OTHER))
+        api.sync_course(OTHER)
+        tree = recorded_tree(the_lane(), {self.SUBSECTION}, the_lane().end)
+        assert not tree.parents.keys() & other.entities.keys()
+
+
+class TestTheTreeOfThePast:
+    """The tree at a position in the journal is the recorded one, with what came later taken back."""
+
+    def test_what_came_later_in_another_course_changes_nothing(self, shelf, receiver, course):
+        end = the_lane().end
+        publish(shelf, "2", units=4)
+        for version, units in (("1", 3), ("2", 2)):
+            shelf.publish(a_course(version, course=OTHER, units=units))
+            api.sync_course(OTHER)
+        tree = recorded_tree(the_lane(), {SUBSECTION}, end)
+        assert tree.has_course
+        assert tree.parents.keys() == course.entities.keys()
+
+    def test_what_one_lane_got_again_is_not_taken_back(self, shelf, receiver, course):
+        end = the_lane().end
+        api.reset("crm")
+        api.deliver_until_empty()
+        assert JournalOperation.objects.filter(lane=the_lane(), operation="create", position__gt=end).exists()
+        tree = recorded_tree(the_lane(), {SUBSECTION}, end)
+        assert tree.parents.keys() == course.entities.keys()
+
+    def test_what_moved_twice_is_where_it_was_before_both(self, shelf, receiver, course):
+        unit, places = block("vertical", "unit"), ("first", "second", "third")
+        ends = []
+        for version, place in enumerate(places):
+            shelf.publish(with_units(f"v{version}", {name: ["unit"] if name == place else [] for name in places}))
+            api.sync_course(COURSE)
+            ends.append(the_lane().end)
+        trees = [recorded_tree(the_lane(), {unit}, end) for end in ends]
+        assert [tree.parents[unit] for tree in trees] == [block("sequential", place) for place in places]
+
+
+class TestExcluded:
+    def test_operations_of_what_is_below_are_not_sent_either(self, shelf, receiver, course):
+        exclude(SUBSECTION)
+        publish(shelf, "2", titles=renamed("subsection-0", "unit-0-1", "unit-1-1"))
+        api.deliver_until_empty()
+        assert sent(receiver) == ["unit-1-1"]
+        assert [message["data"]["end_of_run"] for message in receiver.messages] == [True]
+
+    def test_the_lane_counts_as_in_step(self, shelf, receiver, course):
+        exclude(SUBSECTION)
+        publish(shelf, "2", titles=renamed("subsection-0", "unit-0-1"))
+        api.deliver_until_empty()
+        assert target_status() == ("in step", 0, 2)
+        assert (the_lane().delivered_version, states(), receiver.requests) == ("2", [], [])
+
+    def test_retry_and_skip_leave_it_alone(self, shelf, receiver, course):
+        exclude(UNIT)
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        assert api.retry("crm").operations == 0
+        assert api.skip_plans(api.Filters(target="crm")) == []
+        api.deliver_until_empty()
+        assert (receiver.requests, target_status()) == ([], ("in step", 0, 1))
+
+    def test_what_failed_of_it_is_no_trouble_any_more(self, shelf, receiver, course):
+        receiver.faults.append(Fail(entity_id=UNIT))
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        assert target_status() == ("problems", 1, 0)
+        assert api.exclusion_plan("crm", UNIT).problems == 1
+        exclude(UNIT)
+        api.deliver_until_empty()
+        assert target_status() == ("in step", 0, 1)
+        assert (receiver.replica(COURSE).complete, the_lane().delivered_version) == (True, "2")
+
+    def test_a_deletion_is_held_back_and_sent_later(self, shelf, receiver, course):
+        exclude(UNIT)
+        new = publish(shelf, "2", units=1)
+        api.deliver_until_empty()
+        assert UNIT in receiver.replica(COURSE).structure().entities
+        include(UNIT)
+        api.deliver_until_empty()
+        assert receiver.difference(new) == []
+
+    def test_what_waits_behind_an_excluded_operation_counts_as_excluded(self, shelf, receiver, course):
+        exclude(UNIT)
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        holder, row = Problem.objects.get(), JournalOperation.objects.first()
+        park(the_lane(), row.pk, row.as_operation(), holder, Blocked())
+        assert Problem.objects.get(operation=row).state == ProblemState.EXCLUDED
+
+    def test_a_sibling_after_one_that_the_receiver_lacks_is_placed_by_index(self, shelf, receiver):
+        publish_units(shelf, "1", ["one"])
+        api.deliver_until_empty()
+        publish_units(shelf, "2", ["one", "two"])
+        exclude(block("vertical", "two"))
+        api.deliver_until_empty()
+        new = publish_units(shelf, "3", ["one", "two", "three"])
+        api.deliver_until_empty()
+        assert target_status() == ("in step", 0, 2)
+        assert Problem.objects.filter(state=ProblemState.BESIDE_EXCLUDED).count() == 1
+        include(block("vertical", "two"))
+        api.deliver_until_empty()
+        assert (receiver.difference(new), target_status()) == ([], ("in step", 0, 0))
+
+    def test_a_snapshot_leaves_it_out(self, shelf, receiver, course):
+        with Receiver() as second:
+            api.add_target("second", url=second.url, secret=second.secret)
+            exclude(SUBSECTION, "second")
+            api.deliver_until_empty()
+            there = second.replica(COURSE).structure().entities
+            assert not {SUBSECTION, UNIT} & there.keys()
+            assert len(there) == len(course) - 4
+            include(SUBSECTION, "second")
+            api.deliver_until_empty()
+            assert second.difference(course) == []
+
+    def test_a_deleted_course_is_deleted_whole(self, shelf, receiver, course, settings):
+        settings.COURSE_SYNC_MASS_DELETE_COUNT = 100
+        exclude(UNIT)
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        shelf.delete()
+        for _held in [api.sync_course(COURSE)]:
+            api.approve(plan.token for plan in api.held_plans(COURSE))
+        api.deliver_until_empty()
+        assert not receiver.replica(COURSE).structure().entities
+        assert target_status() == ("in step", 0, 0)
+
+    def test_nothing_is_sent_if_nothing_changed_meanwhile(self, shelf, receiver, course):
+        exclude(UNIT)
+        api.deliver_until_empty()
+        include(UNIT)
+        api.deliver_until_empty()
+        assert receiver.requests == []
+
+
+def publish_units(shelf, version: str, units: list[str]):
+    structure = shelf.publish(with_units(version, {"section": units}))
+    api.sync_course(COURSE)
+    return structure
+
+
+class TestPlans:
+    def test_a_plan_says_what_it_concerns(self, shelf, receiver, course):
+        publish(shelf, "2", titles=renamed("unit-0-1", "unit-1-1"))
+        plan = api.exclusion_plan("crm", SUBSECTION)
+        said = (plan.course_key, plan.entity_type, plan.title, plan.below, plan.pending, plan.problems)
+        assert said == (COURSE, "subsection", "subsection-0", 3, 1, 0)
+
+    def test_only_what_was_shown_is_done(self, shelf, receiver, course):
+        token = api.exclusion_plan("crm", SUBSECTION).token
+        publish(shelf, "2", units=4)
+        assert "no longer valid" in api.exclude_shown("crm", SUBSECTION, token).error
+        assert not Exclusion.objects.exists()
+
+    def test_an_exclusion_below_another_one_says_so(self, shelf, receiver, course):
+        exclude(UNIT)
+        exclude(SUBSECTION)
+        assert api.inclusion_plan("crm", UNIT).still_excluded_by == SUBSECTION
+
+    @pytest.mark.parametrize(
+        ("name", "entity_id", "error", "text"),
+        [
+            ("crn", UNIT, UnknownName, "Did you mean 'crm'"),
+            ("crm", UNIT + "0", UnknownName, "Did you mean block-v1"),
+            ("crm", COURSE, ConfigurationError, "pause TARGET --course"),
+            ("crm", "unit", ConfigurationError, "is not the usage key"),
+            ("crm", UNIT.replace("Run", "Other"), UnknownName, "has no lane"),
+        ],
+    )
+    def test_what_cannot_be_excluded(self, shelf, receiver, course, name, entity_id, error, text):
+        with pytest.raises(error, match=text):
+            api.exclusion_plan(name, entity_id)
+
+    def test_twice(self, shelf, receiver, course):
+        exclude(UNIT)
+        with pytest.raises(ConfigurationError, match="already"):
+            api.exclusion_plan("crm", UNIT)
+
+    def test_what_is_not_excluded_cannot_be_included(self, shelf, receiver, course):
+        with pytest.raises(UnknownName, match="is not excluded"):
+            api.inclusion_plan("crm", UNIT)
+
+
+def test_the_commands(shelf, receiver, course, call, capsys):
+    shown = json.loads(call("exclude", "crm", UNIT, "--json"))
+    assert (shown["title"], shown["below"], shown["pending"]) == ("unit-0-1", 0, 0)
+    call("exclude", "crm", UNIT, "--yes", "--token", shown["token"])
+    (listed,) = json.loads(call("targets", "--json"))
+    assert listed["excluded"] == [UNIT]
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    api.deliver_until_empty()
+    assert "crm: excluded: 1 operations are held back" in call("status", "--target", "crm")
+    shown = json.loads(call("include", "crm", UNIT, "--json"))
+    assert shown["operations"] == 1
+    assert "1 operations will be planned anew" in call("include", "crm", UNIT, "--yes", "--token", shown["token"])
+    assert "excluded" not in call("targets")
+
+
+@pytest.fixture
+def call(capsys):
+    """Return a function that runs a subcommand and returns its output."""
+    from django.core.management import call_command
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        call_command("course_sync", *arguments)
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_a_reset_says_how_many_entities_the_target_will_remove(shelf, receiver, course, capsys):
+    """A snapshot names everything that the target is to have, so what is excluded goes there."""
+    exclude(SUBSECTION)
+    below = [entity for entity in course.entities if entity in (SUBSECTION, *course.children_of(SUBSECTION))]
+    plan = api.reset_plan("crm")
+    assert (plan.entities, plan.excluded) == (len(course) - len(below), len(below))
+    call_command("course_sync", "reset", "crm")
+    assert f"so the target removes them: {len(below)}" in capsys.readouterr().out
+    assert api.reset_shown("crm", plan.token).entities == plan.entities
+    api.deliver_until_empty()
+    assert receiver.replica(COURSE).structure().entities.keys() == course.entities.keys() - set(below)

@@ -1,0 +1,62 @@
+"""An operator finds what is wrong, plans, acts, and sees it healed, with the pages alone."""
+
+from __future__ import annotations
+
+from course_sync_plugin import api
+
+
+def test_a_page_updates_itself(sign_in, course):
+    page = sign_in(is_superuser=True).open("/course_sync/")
+    row = page.get_by_role("row", name="crm").first
+    row.wait_for()
+    page.evaluate("window.isTheSame = true")
+    api.pause("crm")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_role("cell", name="paused").first.wait_for()
+    assert page.evaluate("window.isTheSame")
+
+
+def test_updates_can_be_switched_off(sign_in, course):
+    page = sign_in(is_superuser=True).open("/course_sync/")
+    page.get_by_label("Update this page every 10 seconds").uncheck()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_label("Update this page every 10 seconds").check()
+    with page.expect_response("**/course_sync/"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert len(asked) == 1
+
+
+def test_from_the_overview_to_a_problem_that_is_healed(sign_in, course, systems):
+    """The receiver refused a title. Its owner mends that, and the operator sends it again with the pages alone."""
+    page = sign_in(is_superuser=True).open("/course_sync/")
+    page.get_by_role("row", name="crm").get_by_role("link", name="1", exact=True).click()
+    page.get_by_text("the title is taken").first.wait_for()
+    systems.receiver.faults.clear()
+    page.get_by_role("link", name="Retry").first.click()
+    page.get_by_label("Note").fill("the receiver is mended")
+    page.get_by_role("button", name="Do exactly this").click()
+    page.get_by_text("1 operations are planned again").wait_for()
+    api.deliver_until_empty()
+    assert api.problems() == []
+
+
+def test_from_the_overview_to_a_conflict_that_is_decided(sign_in, course):
+    page = sign_in(is_superuser=True).open("/course_sync/")
+    page.get_by_role("row", name="canvas").get_by_role("link", name="1", exact=True).click()
+    page.get_by_text("Sweet honey").wait_for()
+    page.get_by_role("link", name="Take the other side", exact=True).click()
+    page.get_by_role("button", name="Do exactly this").click()
+    page.get_by_text("Carried out: 1.").wait_for()
+    assert api.conflicts(course) == []
+
+
+def test_a_teacher_sends_again_what_was_refused(sign_in, course, systems):
+    window = sign_in(f"admin of {course}")
+    page = window.open(f"/course_sync/staff/{course}/")
+    page.get_by_text("A change of “Smoker and gloves” is missing there.").wait_for()
+    with window.context.expect_page() as opened:
+        page.get_by_role("link", name="Send again to crm").click()
+    opened.value.get_by_role("button", name="Do exactly this").click()
+    opened.value.get_by_text("1 operations are planned again").wait_for()

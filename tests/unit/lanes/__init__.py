@@ -1,0 +1,1 @@
+"""Tests of the rules of a lane that need no database: batches, blocked operations, repairs, verdicts."""

@@ -1,0 +1,1 @@
+"""Tests of the sources of structures: OLX exports, documents of the modulestore, values and digests."""
