@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from course_sync_plugin import api
-from course_sync_plugin.models import DatabaseNow, Intent, Lane, RateBudget
+from course_sync_plugin.models import Attempt, DatabaseNow, Intent, Lane, RateBudget
 from course_sync_plugin.testing.canvas import faults as canvas_faults
 from course_sync_plugin.testing.canvas.fake import CanvasFake
 from course_sync_plugin.testing.canvas.objects import living
@@ -28,6 +28,8 @@ from tests.integration.replication.conftest import link_to_canvas
 from tests.services.host import publish
 from tests.services.processes import Process, eventually
 
+#: Many more than are needed. Then a delivery that never ends fails the test.
+MOST_WORKERS = 400
 TITLE = "A part that somebody else had before"
 
 
@@ -118,7 +120,7 @@ def workers(host) -> Process:
 def work_and_die(workers: Process, killer: Killer) -> int:
     """Let one worker after another deliver until nothing is left to do. Return how many of them were killed."""
     killed = 0
-    while True:
+    for _worker in range(MOST_WORKERS):
         killer.set_worker(int(workers.ask("deliver")))
         status = int(workers.read())
         killer.set_worker(None)
@@ -128,11 +130,13 @@ def work_and_die(workers: Process, killer: Killer) -> int:
         killed += status != 0
         let_a_minute_pass()
         eventually(api.due_lane_ids, "the end of the lease")
+    raise AssertionError(f"not in step after {MOST_WORKERS} workers: {api.status()['targets'][0]}")
 
 
 def let_a_minute_pass() -> None:
     """Let the time pass for which the reads of Canvas may be late, and in which the budget of a forum fills again."""
     Intent.objects.update(began_at=DatabaseNow(-60))
+    Attempt.objects.update(began_at=DatabaseNow(-60))
     RateBudget.objects.update(counted_at=DatabaseNow(-60))
     Lane.objects.filter(lease_token="").exclude(due_at=None).update(due_at=DatabaseNow())
 
