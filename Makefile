@@ -49,7 +49,7 @@ dashboard: $(VENV)/.sandbox ## Serve the pages of a site with a problem and a co
 	@$(RUN) -m sandbox.dashboard $(ARGS)
 
 test: $(VENV)/.test ## Run every test that needs no service (about ten minutes on two cores)
-	$(PYTEST) -n auto -m "not service" $(ARGS)
+	$(PYTEST) -n auto --dist worksteal -m "not service" $(ARGS)
 
 services-test: $(VENV)/.services ## Run the tests that need MariaDB, PostgreSQL and Redis on 127.0.0.1 (about 25 minutes)
 	$(PYTEST) -m service $(ARGS)

@@ -34,8 +34,13 @@ PROCESSES, ROUNDS = 3, 15
 SITES, SITE_ROUNDS = ((1_000, 50), (100_000, 50), (1_000_000, 50), (1_000_000, 5_000)), 7
 #: The most that a step may take, in times of the smallest site, and the most queries (``DESIGN.md`` section 7). The
 #: steps that are not named have no budget.
-MOST_TIMES = {"claim": 1.25, "finish": 1.25, "status": 1.5, "status --json": 1.5, "problems": 1.5}
-MOST_QUERIES = {"status": 12, "status --json": 12, "problems": 12}
+STEP_BUDGETS: Mapping[str, tuple[float, int | None]] = {
+    "claim": (1.25, None),
+    "finish": (1.25, None),
+    **dict.fromkeys(("status", "status --json", "problems"), (1.5, 12)),
+}
+#: The smallest and the largest site; the most times and queries of a page and of a list of the API.
+ENDS, PAGE_BUDGET = (SITES[0], SITES[-1]), (1.5, 12)
 #: Operations that a worker delivers while its memory is measured.
 DELIVERED = 100_000
 
@@ -134,7 +139,7 @@ def load() -> Iterator[Figure]:
             for (operations, courses), environment in zip(SITES, environments.values(), strict=True):
                 in_fresh_process("large_site.py", operations, courses, **environment)
             measured = taking_turns(SITE_ROUNDS, "load.py", environments=environments)
-        yield from _steps(name, measured)
+        yield from _steps(name, measured, STEP_BUDGETS)
         with database() as environment:
             grown = in_fresh_process("workers.py", "memory", DELIVERED, **environment)
         yield Figure(f"{name}: growth of a worker's memory, {DELIVERED:,} operations", grown, "MB")
@@ -147,16 +152,30 @@ def load() -> Iterator[Figure]:
             yield Figure(f"{name}: {what}: one process and lane = 1", per_second / slowest)
 
 
-def _steps(name: str, measured: list[Mapping[str, Any]]) -> Iterator[Figure]:
+def _steps(
+    name: str, measured: list[Mapping[str, Any]], budgets: Mapping[str, tuple[float, int | None]]
+) -> Iterator[Figure]:
     smallest, *others = measured[0]
     for step in measured[0][smallest]["seconds"]:
+        most_times, most_queries = budgets.get(step, (None, None))
         at_least = median(one[smallest]["seconds"][step] for one in measured) * 1000
         yield Figure(f"{name}: {step}: {smallest}", at_least, "ms")
         for site in others:
             times = median(one[site]["seconds"][step] / one[smallest]["seconds"][step] for one in measured)
-            yield Figure(f"{name}: {step}: {site}, time", times, most=MOST_TIMES.get(step))
+            yield Figure(f"{name}: {step}: {site}, time", times, most=most_times)
         queries = max(one["queries"][step] for one in measured[0].values())
-        yield Figure(f"{name}: {step}: queries", queries, "", most=MOST_QUERIES.get(step))
+        yield Figure(f"{name}: {step}: queries", queries, "", most=most_queries)
+
+
+def pages() -> Iterator[Figure]:
+    """Measure the pages and the lists of the API on sites of several sizes against the smallest."""
+    for name, database in databases().items():
+        with ExitStack() as stack:
+            environments = {f"{size:,} operations, {n:,} courses": stack.enter_context(database()) for size, n in ENDS}
+            for (operations, courses), environment in zip(ENDS, environments.values(), strict=True):
+                in_fresh_process("large_site.py", operations, courses, **environment)
+            measured = taking_turns(SITE_ROUNDS, "pages.py", environments=environments)
+        yield from _steps(name, measured, dict.fromkeys(measured[0][next(iter(environments))]["seconds"], PAGE_BUDGET))
 
 
 def refusals() -> Iterator[Figure]:
@@ -240,7 +259,8 @@ def courses_of_calls() -> dict[str, list[str]]:
 
 
 PARTS = {
-    part.__name__: part for part in (diff, merges, queries, cursors, refusals, delivery, load, catalog, inbound, calls)
+    part.__name__: part
+    for part in (diff, merges, queries, cursors, refusals, delivery, load, pages, catalog, inbound, calls)
 }
 
 

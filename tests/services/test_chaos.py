@@ -12,6 +12,7 @@ from tests.services.processes import ROOT
 from tests.services.servers import required
 
 
+@pytest.mark.timeout(960)
 def test_a_short_campaign():
     if missing := missing_programs():
         required(", ".join(missing), FileNotFoundError("it is not installed"))

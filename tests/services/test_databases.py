@@ -92,7 +92,9 @@ def test_every_argument_where_characters_have_three_bytes(host, tmp_path, monkey
 #: Integration tests that do not use the test's database, because they use processes with their own SQLite; and those
 #: that do the same requests again with more courses, options and faults.
 ELSEWHERE = (
+    "commands/test_abbreviations",
     "commands/test_run",
+    "sandbox/test_dashboard",
     "sandbox/test_demo",
     "sandbox/test_demo_two_way",
     "catalog/test_client",
@@ -105,10 +107,11 @@ ELSEWHERE = (
 )
 
 
-@pytest.mark.parametrize("server", [servers.mariadb, servers.postgresql])
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("server", [servers.mariadb, servers.postgresql], ids=lambda server: server.__name__)
 def test_the_integration_tests(server):
     """Runs the integration tests again on MariaDB and on PostgreSQL, each with its own database."""
-    options = ["-q", "-p", "no:cacheprovider", "-n", "2", "-m", "not service"]
+    options = ["-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "worksteal", "-m", "not service"]
     elsewhere = [f"--ignore=tests/integration/{name}.py" for name in ELSEWHERE]
     with server() as url:
         done = subprocess.run(
@@ -117,7 +120,7 @@ def test_the_integration_tests(server):
             env={**os.environ, "DATABASE_URL": url},
             stdout=subprocess.PIPE,
             text=True,
-            timeout=1200,
+            timeout=1400,
         )
     assert done.returncode == 0, done.stdout
 

@@ -122,7 +122,7 @@ def test_the_protocol(machine, shelf, monkeypatch):
     monkeypatch.setitem(targets._loaded, "scripted", ScriptedTarget)
     # No shrinking here: it takes minutes. The model shrinks in seconds, and shows nearly every failure too.
     chosen = settings(
-        max_examples=40 if connection.vendor == "sqlite" else 10,  # a server takes a minute for 40
+        max_examples=20 if connection.vendor == "sqlite" else 10,  # a server takes a minute for 40
         stateful_step_count=30,
         phases=[Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
