@@ -9,6 +9,8 @@ import attrs
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from course_sync_plugin.models.first_rows import first_rows
+
 #: Rows of a page.
 SIZE = 50
 
@@ -29,7 +31,7 @@ def newest_first(request: HttpRequest, found: QuerySet[Any], size: int = SIZE) -
     before = seen_last(request)
     if before is not None:
         found = found.filter(pk__lt=before)
-    return cut(request, list(found.order_by("-pk")[: size + 1]), size)
+    return cut(request, first_rows(found.order_by("-pk"), size + 1), size)
 
 
 def seen_last(request: HttpRequest) -> int | None:

@@ -10,6 +10,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from course_sync_plugin.models.first_rows import first_rows
+
 #: Rows of a page, unless the request says otherwise, and the most rows of a page.
 SIZE, LARGEST = 50, 200
 
@@ -54,7 +56,7 @@ class KeyPages(BasePagination):
         size = MOST_READ // 2 if view.is_narrowed else limit + 1
         found: list[Any] = []
         for _round in range(MOST_READ // size or 1):
-            rows = list((queryset if last is None else queryset.filter(pk__lt=last))[:size])
+            rows = first_rows(queryset if last is None else queryset.filter(pk__lt=last), size)
             found += view.narrowed(view.shown(rows))
             if len(rows) < size:
                 return found, None

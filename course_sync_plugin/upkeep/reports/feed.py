@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from course_sync_plugin.models import DatabaseNow, JournalOperation
+from course_sync_plugin.models.first_rows import first_rows
 
 #: Seconds after which a transaction that wrote operations has ended. A gap that is older stays: a transaction was
 #: rolled back, or rows were pruned.
@@ -24,9 +25,9 @@ MOST_KEYS = 50_000
 def changes_after(after: int, rows: QuerySet[JournalOperation], limit: int) -> Sequence[JournalOperation]:
     """Return the first of these operations behind the key ``after``, in the order of their keys.
 
-    ``after`` must be 0 or the key of an operation that was returned before. Rows that wait are left out. Two queries.
+    ``after`` must be 0 or the key of an operation that was returned before. Rows that wait are left out. Three queries.
     """
-    found = list(rows.filter(pk__gt=after).order_by("pk")[:limit])
+    found = first_rows(rows.filter(pk__gt=after).order_by("pk"), limit)
     safe = _safe_key(after, found[-1].pk) if found else after
     return [row for row in found if row.pk <= safe]
 

@@ -10,6 +10,7 @@ import attrs
 from django.conf import settings
 
 from course_sync_plugin.models import Attempt, Course, Target
+from course_sync_plugin.models.first_rows import first_rows
 from course_sync_plugin.replication.outbound.target import TwoWayTarget
 from course_sync_plugin.upkeep.advice import Advice, advice_for
 from course_sync_plugin.upkeep.reports.calls import calls_per_minute
@@ -122,5 +123,6 @@ def _lanes(lanes: Sequence[CountedLane], before: int | None, most: int) -> Itera
 
 
 def _attempts(target: Target) -> list[AttemptReport]:
-    rows = Attempt.objects.filter(target=target).select_related("lane__course").order_by("-began_at", "-pk")[:ATTEMPTS]
+    newest = Attempt.objects.filter(target=target).select_related("lane__course").order_by("-began_at", "-pk")
+    rows = first_rows(newest, ATTEMPTS)
     return [AttemptReport(row, advice_for(row.error_class, row.status) if row.error_class else None) for row in rows]

@@ -11,6 +11,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from course_sync_plugin.models import OPEN_STATES, Attempt, JournalOperation, OperatorAction, Problem, Run
+from course_sync_plugin.models.first_rows import first_rows
 from course_sync_plugin.upkeep.reports.history.events import (
     ACTION,
     ATTEMPT,
@@ -134,7 +135,7 @@ def _read(rows: QuerySet[Row], column: str, kind: str, before: Place | None, mos
         rank = KINDS.index(kind)
         rows = rows.filter(_earlier(column, before) if rank > before.rank else _not_later(column, before))
         rows = rows.filter(_earlier(column, before) | Q(pk__lt=before.id)) if rank == before.rank else rows
-    return list(rows.order_by(f"-{column}", "-pk")[:most])
+    return first_rows(rows.order_by(f"-{column}", "-pk"), most)
 
 
 def _earlier(column: str, place: Place) -> Q:
