@@ -26,7 +26,7 @@ FAULTS_4 := [47]
 FAULTS_5 := [56]
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation quality format docs pictures dist upgrade clean
+.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation quality format docs pictures screenshots dist upgrade clean
 
 help: ## List the targets
 	@echo 'make TARGET. Each target makes the environment that it needs, once, in $(VENV).'
@@ -88,6 +88,9 @@ docs: $(VENV)/.doc ## Build the documentation in docs/_build/html
 pictures: ## Draw docs/images/*.svg from their .dot sources (needs Graphviz)
 	@command -v dot >/dev/null || { echo 'Graphviz was not found (Debian: apt-get install graphviz)'; exit 1; }
 	for source in docs/images/*.dot; do dot -Tsvg "$$source" -o "$${source%.dot}.svg" || exit 1; done
+
+screenshots: $(VENV)/.test ## Take the README's pictures of the pages (needs Chromium)
+	$(RUN) -m sandbox.screenshots
 
 dist: $(VENV)/.quality ## Build the wheel and the source archive in dist/
 	$(RUN) -m build

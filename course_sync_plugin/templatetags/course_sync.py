@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
+from course_sync_plugin.api import Attention
+
 register = template.Library()
 
 
@@ -19,6 +21,16 @@ def act_url(context: dict[str, Any], name: str, **names: Any) -> str:
     back = context["request"].get_full_path()
     given = {key: value for key, value in names.items() if value}
     return f"{reverse('course_sync:act', args=[name])}?{urlencode({**given, 'back': back})}"
+
+
+@register.simple_tag(takes_context=True)
+def attention_url(context: dict[str, Any], one: Attention) -> str:
+    """Return the address of the page where it is mended; empty if no page does that."""
+    if one.page == "approve":
+        return act_url(context, one.page, **one.chosen) if context["access"].acts.site else "#held"
+    if one.page == "target":
+        return reverse("course_sync:target", kwargs={"name": one.chosen["target"]})
+    return f"{reverse(f'course_sync:{one.page}')}?{urlencode(one.chosen)}" if one.page else ""
 
 
 @register.filter

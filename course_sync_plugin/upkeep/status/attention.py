@@ -9,6 +9,9 @@ import attrs
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+#: The page that shows more of a target in a state, where it is not the page of the target.
+PAGES = {"failing": "errors", "problems": "errors", "waiting for context": "courses", "retrying": "courses"}
+
 #: What to do about a target in a state that an operator must end, the worst state first. ``docs/how-tos/operate.rst``
 #: explains it.
 WAYS_OUT = {
@@ -23,11 +26,16 @@ WAYS_OUT = {
 
 @attrs.frozen
 class Attention:
-    """Something that is not in step. ``action``: what to do. ``is_urgent``: it does not heal by itself."""
+    """Something that is not in step. ``action``: what to do. ``is_urgent``: it does not heal by itself.
+
+    ``page``: the name of the page where it is mended, with the values of its filters in ``chosen``.
+    """
 
     text: str
     action: str
     is_urgent: bool = True
+    page: str = ""
+    chosen: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def attention(status: Mapping[str, Any]) -> list[Attention]:
@@ -62,29 +70,54 @@ def _of_targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Attention]:
         for target in targets:
             if target["state"] == state:
                 way = target["error"] or str(WAYS_OUT[state]).format(name=target["name"])
-                yield Attention(f"{target['name']}: {state}", way, state not in ("paused", "no courses"))
+                urgent = state not in ("paused", "no courses")
+                yield Attention(f"{target['name']}: {state}", way, urgent, *_page_of(target["name"], state))
     for target in targets:
+        yield from _of_decisions(target)
         if target["state"] == "retrying":
             text = _("{name}: the last message got no answer.").format(name=target["name"])
-            yield Attention(text, _("Nothing: it is sent again. The courses below say why."), is_urgent=False)
+            action = _("Nothing: it is sent again. The courses below say why.")
+            yield Attention(text, action, False, *_page_of(target["name"], "retrying"))
         if target["breaker"]["state"] != "closed":
             text = _("{name}: the target has not answered since {since}.").format(
                 name=target["name"], since=target["breaker"]["since"]
             )
-            yield Attention(text, _("Nothing: its courses go on by themselves when it answers."), is_urgent=False)
+            action = _("Nothing: its courses go on by themselves when it answers.")
+            yield Attention(text, action, False, *_page_of(target["name"], "unreachable"))
+
+
+def _page_of(name: str, state: str) -> tuple[str, dict[str, str]]:
+    """Return the page that shows more of a target in a state, and its filters."""
+    page = PAGES.get(state, "target")
+    return page, {"target": name, "state": state} if page == "courses" else {"target": name}
+
+
+def _of_decisions(target: Mapping[str, Any]) -> Iterator[Attention]:
+    """Yield what waits for a person: conflicts, and proposals of changes to the course."""
+    names = {"target": target["name"]}
+    if n := target["conflicts"]:
+        text = ngettext("{name}: {n} conflict waits for a person.", "{name}: {n} conflicts wait for a person.", n)
+        action = _("'conflicts --target {name}' shows both sides, 'resolve' takes one.")
+        yield Attention(*(one.format(name=target["name"], n=n) for one in (text, action)), True, "conflicts", names)
+    if n := target["proposals"]:
+        text = ngettext("{name}: {n} proposal waits for an author.", "{name}: {n} proposals wait for an author.", n)
+        action = _("'proposals --target {name}' shows them, 'accept' and 'reject' decide.")
+        yield Attention(*(one.format(name=target["name"], n=n) for one in (text, action)), False, "proposals", names)
 
 
 def _of_courses(status: Mapping[str, Any]) -> Iterator[Attention]:
     for held in status["held"]:
         text = _("{course_id}: a publish would delete {deletes} of {of} entities, so it is held.").format(**held)
-        yield Attention(text, _("'approve --course {course_id}' shows what would be deleted.").format(**held))
+        action = _("'approve --course {course_id}' shows what would be deleted.").format(**held)
+        yield Attention(text, action, True, "approve", {"course": held["course_id"]})
     yield from _of_counts(status)
 
 
 def _of_counts(status: Mapping[str, Any]) -> Iterator[Attention]:
     if n := status["courses_unreadable"]:
         text = ngettext("{n} course cannot be read.", "{n} courses cannot be read.", n)
-        yield Attention(text.format(n=n), _("The list of courses says why."))
+        chosen = {"state": "unreadable"}
+        yield Attention(text.format(n=n), _("The list of courses says why."), True, "courses", chosen)
     if n := status["courses_not_recorded"]:
         text = ngettext("{n} publish is not recorded yet.", "{n} publishes are not recorded yet.", n)
         yield Attention(text.format(n=n), _("Nothing: it is taken soon."), is_urgent=False)

@@ -192,3 +192,40 @@ def test_right_to_left(operator, shelf, settings):
     settings.LANGUAGE_CODE = "ar"
     root = seen(operator).getroottree().getroot()
     assert (root.get("lang"), root.get("dir")) == ("ar", "rtl")
+
+
+class TestWhatLeadsToThePageThatMendsIt:
+    @pytest.fixture
+    def leads(self, operator):
+        def addresses() -> dict[str, str]:
+            found = seen(operator).xpath("//ul[@class='attention-list']//strong/a")
+            for link in found:
+                assert operator.get(link.get("href").partition("#")[0] or PAGE).status_code == 200
+            return {link.text_content(): link.get("href") for link in found}
+
+        return addresses
+
+    def test_a_paused_target_and_a_held_run(self, leads, shelf, receiver, settings):
+        settings.COURSE_SYNC_MASS_DELETE_COUNT = 1
+        publish(shelf, "1")
+        api.deliver_until_empty()
+        api.pause("crm")
+        publish(shelf, "2", sections=1)
+        held, paused = leads().items()
+        assert held[0].startswith(f"{COURSE}: a publish would delete 5 of 11 entities")
+        assert held[1] == "#held"
+        assert paused == ("crm: paused", "/course_sync/targets/crm/")
+        User.objects.update(is_superuser=True)
+        (held, _paused) = leads().items()
+        assert held[1].startswith("/course_sync/act/approve/?course=course-v1")
+
+    def test_a_conflict_and_a_proposal(self, operator, leads, shelf, receiver, monkeypatch):
+        publish(shelf, "1")
+        api.deliver_until_empty()
+        counted = [{**one, "conflicts": 1, "proposals": 2} for one in api.status_overview()["targets"]]
+        status = {**api.status_overview(), "targets": counted}
+        monkeypatch.setattr(api, "status_overview", lambda: status)
+        assert leads() == {
+            "crm: 1 conflict waits for a person.": "/course_sync/conflicts/?target=crm",
+            "crm: 2 proposals wait for an author.": "/course_sync/proposals/?target=crm",
+        }
