@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin.models import (
     OPEN_STATES,
+    Conflict,
     Course,
     Entity,
     JournalOperation,
@@ -28,6 +29,7 @@ from course_sync_plugin.models import (
 )
 from course_sync_plugin.upkeep.problems import SHOWN
 from course_sync_plugin.upkeep.reports.course import state_of
+from course_sync_plugin.upkeep.reports.undecided import Undecided, open_conflicts, undecided
 from course_sync_plugin.upkeep.status.lanes import CountedLane, Undone, read_lanes
 from course_sync_plugin.upkeep.status.selection import Selection
 
@@ -62,11 +64,15 @@ class NotTaken:
 
 @attrs.frozen
 class StaffTarget:
-    """What a target has of the course. ``sentences``: to be read one after the other. ``is_well``: nothing is wrong."""
+    """What a target has of the course. ``sentences``: to be read one after the other. ``is_well``: nothing is wrong.
+
+    ``undecided``: changes on both sides between which a person must decide.
+    """
 
     target: str
     sentences: Sequence[str]
     not_taken: Sequence[NotTaken]
+    undecided: Sequence[Undecided]
     is_well: bool
     may_be_sent_again: bool
 
@@ -94,17 +100,19 @@ class _Times:
 
 
 def staff_report(course: Course) -> StaffReport:
-    """Return what the staff of a course are told. At most seven queries, for any number of changes."""
+    """Return what the staff of a course are told. At most eight queries, for any number of changes."""
     selection = Selection(course.key)
     lanes = read_lanes(selection, Undone.read(selection), all_of_them=True)
     times = _read_times(course)
     problems = _read_problems(selection) if any(lane.open_problems for lane in lanes) else {}
-    titles = _read_titles(course, problems)
+    conflicts = open_conflicts(course)
+    titles = _read_titles(course, problems, conflicts)
     published_at = _published_at(course)
-    targets = [
-        _target(lane, times[lane.lane.target_id], published_at, problems.get(lane.lane.target_id, ()), titles)
-        for lane in lanes
-    ]
+    targets = []
+    for lane in lanes:
+        target = lane.lane.target_id
+        decide = undecided(conflicts.get(target, ()), titles)
+        targets.append(_target(lane, times[target], published_at, problems.get(target, ()), decide, titles))
     return StaffReport(course.key, titles.get(course.key, ""), list(_notes(course, lanes)), targets)
 
 
@@ -122,6 +130,7 @@ def _target(
     times: _Times,
     published_at: datetime | None,
     problems: Sequence[Problem],
+    decide: Sequence[Undecided],
     titles: Mapping[str, str],
 ) -> StaffTarget:
     state, name = counted.state, counted.lane.target.name
@@ -131,7 +140,8 @@ def _target(
         target=name,
         sentences=list(filter(None, _sentences(counted, times, published_at, waits))),
         not_taken=not_taken,
-        is_well=state in ("in step", "pending"),
+        undecided=decide,
+        is_well=state in ("in step", "pending") and not decide,
         may_be_sent_again=state in _MAY_BE_SENT_AGAIN,
     )
 
@@ -235,9 +245,12 @@ def _read_problems(selection: Selection) -> dict[int, list[Problem]]:
     return found
 
 
-def _read_titles(course: Course, problems: Mapping[int, Sequence[Problem]]) -> dict[str, str]:
-    """Return the titles of the course and of the entities that problems are about, by entity id."""
+def _read_titles(
+    course: Course, problems: Mapping[int, Sequence[Problem]], conflicts: Mapping[int, Sequence[Conflict]]
+) -> dict[str, str]:
+    """Return the titles of the course and of the entities that problems and conflicts are about, by entity id."""
     ids = {one.operation.entity_id for of_target in problems.values() for one in of_target}
+    ids |= {one.entity_id for of_target in conflicts.values() for one in of_target}
     digests = [digest_of(one) for one in {course.key, *ids}]
     rows = Entity.objects.filter(course=course, id_digest__in=digests).values_list("entity_id", "fields")
     return {entity_id: _title(fields) for entity_id, fields in rows}

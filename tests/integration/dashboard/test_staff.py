@@ -8,7 +8,19 @@ from datetime import UTC, datetime
 import pytest
 
 from course_sync_plugin import api
-from course_sync_plugin.models import LINK, DatabaseNow, Lane, Marker, Run, RunKind
+from course_sync_plugin.models import (
+    LINK,
+    Conflict,
+    Course,
+    DatabaseNow,
+    Lane,
+    Link,
+    Marker,
+    Run,
+    RunKind,
+    Target,
+    digest_of,
+)
 from course_sync_plugin.testing.faults import Fail, Refuse
 from tests.integration.courses import COURSE, a_course, block
 from tests.integration.dashboard.people import HOSTILE, seen, sign_in, texts
@@ -211,3 +223,35 @@ def test_the_number_of_queries_is_small(teacher, shelf, receiver, in_step, djang
     api.deliver_until_empty()
     with django_assert_max_num_queries(12):
         seen(teacher, PAGE)
+
+
+class TestWhatWasChangedOnBothSides:
+    @pytest.fixture
+    def conflict(self, in_step):
+        course, target = Course.objects.get(), Target.objects.get()
+        link = Link.objects.create(target=target, course=course, remote_id="7", created_at=DatabaseNow())
+        return Conflict.objects.create(
+            link=link, target_name="crm", course=course, entity_type="unit", entity_id=UNIT, id_digest=digest_of(UNIT),
+            field="display_name", state="open", base="Old", openedx="Ours", remote=HOSTILE, since=DatabaseNow(),
+        )  # fmt: skip
+
+    def test_it_can_be_decided(self, teacher, conflict):
+        text = told(teacher)
+        assert f"The title of “unit-0-0” was changed on both sides: here “Ours”, there “{HOSTILE}”." in text
+        links = {link.text: link.get("href") for link in seen(teacher, PAGE).xpath("//li//li/a")}
+        assert [*links] == ["Keep what is here", "Take what is there"]
+        for address in links.values():
+            assert teacher.get(address).status_code == 200
+
+    def test_those_who_only_look_are_told(self, client, conflict):
+        sign_in(client, f"staff of {COURSE.split(':')[1].split('+')[0]}")
+        assert "was changed on both sides" in told(client)
+        assert seen(client, PAGE).xpath("//li//li/a") == []
+
+    def test_one_about_a_place(self, teacher, conflict):
+        Conflict.objects.update(field="place", openedx="a", remote="b")
+        assert "“unit-0-0” was moved here and there, to different places." in told(teacher)
+
+    def test_one_that_is_decided_is_not_told(self, teacher, conflict):
+        Conflict.objects.update(state="resolved")
+        assert "both sides" not in told(teacher)
