@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import attrs
+from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -30,8 +31,8 @@ def open_conflicts(course: Course) -> dict[int, list[Conflict]]:
     """Return the first conflicts of a course that wait for a person, by the id of the target. One query."""
     found = defaultdict(list)
     waiting = Conflict.objects.filter(course=course, state=ConflictState.OPEN, link__isnull=False)
-    for conflict in waiting.select_related("link").order_by("pk")[:SHOWN]:
-        found[conflict.link.target_id].append(conflict)
+    for conflict in waiting.annotate(target_id=F("link__target")).order_by("pk")[:SHOWN]:
+        found[conflict.target_id].append(conflict)
     return found
 
 

@@ -94,15 +94,16 @@ def _page_of(name: str, state: str) -> tuple[str, dict[str, str]]:
 
 def _of_decisions(target: Mapping[str, Any]) -> Iterator[Attention]:
     """Yield what waits for a person: conflicts, and proposals of changes to the course."""
-    names = {"target": target["name"]}
+    name = target["name"]
+    chosen = {"target": name}
     if n := target["conflicts"]:
         text = ngettext("{name}: {n} conflict waits for a person.", "{name}: {n} conflicts wait for a person.", n)
         action = _("'conflicts --target {name}' shows both sides, 'resolve' takes one.")
-        yield Attention(*(one.format(name=target["name"], n=n) for one in (text, action)), True, "conflicts", names)
+        yield Attention(text.format(name=name, n=n), action.format(name=name), True, "conflicts", chosen)
     if n := target["proposals"]:
         text = ngettext("{name}: {n} proposal waits for an author.", "{name}: {n} proposals wait for an author.", n)
         action = _("'proposals --target {name}' shows them, 'accept' and 'reject' decide.")
-        yield Attention(*(one.format(name=target["name"], n=n) for one in (text, action)), False, "proposals", names)
+        yield Attention(text.format(name=name, n=n), action.format(name=name), False, "proposals", chosen)
 
 
 def _of_courses(status: Mapping[str, Any]) -> Iterator[Attention]:
