@@ -29,7 +29,7 @@ class Undecided:
 
 def open_conflicts(course: Course) -> dict[int, list[Conflict]]:
     """Return the first conflicts of a course that wait for a person, by the id of the target. One query."""
-    found = defaultdict(list)
+    found: dict[int, list[Conflict]] = defaultdict(list)
     waiting = Conflict.objects.filter(course=course, state=ConflictState.OPEN, link__isnull=False)
     for conflict in waiting.annotate(target_id=F("link__target")).order_by("pk")[:SHOWN]:
         found[conflict.target_id].append(conflict)
