@@ -26,7 +26,7 @@ FAULTS_4 := [47]
 FAULTS_5 := [56]
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation quality format docs pictures screenshots dist upgrade clean
+.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation quality format docs pictures screenshots dist releases upgrade clean
 
 help: ## List the targets
 	@echo 'make TARGET. Each target makes the environment that it needs, once, in $(VENV).'
@@ -94,6 +94,14 @@ screenshots: $(VENV)/.test ## Take the README's pictures of the pages (needs Chr
 
 dist: $(VENV)/.quality ## Build the wheel and the source archive in dist/
 	$(RUN) -m build
+
+releases: $(VENV)/.dev ## Resolve the requirements with what each release of edx-platform pins; print what is added
+	@for pins in tests/data/releases/*.txt; do \
+		python=$$(sed -n 's/^# Python: //p' "$$pins"); echo "$$pins, Python $$python:"; \
+		resolved=$$($(VENV)/bin/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url \
+			--no-emit-find-links --python-version "$$python" --constraint "$$pins" requirements/base.in) || exit 1; \
+		echo "$$resolved" | grep --invert-match --line-regexp --fixed-strings --file "$$pins" | sed 's/^/  /'; \
+	done
 
 upgrade: $(VENV)/.dev ## Choose new versions of all packages in requirements/*.txt
 	$(UV) --upgrade --no-deps requirements/django42.in --output-file requirements/django42.txt
