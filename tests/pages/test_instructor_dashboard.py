@@ -15,7 +15,8 @@ MAKO = ROOT / "course_sync_plugin" / "templates" / "mako"
 @pytest.fixture
 def dashboard(course) -> str:
     """Return a page of the host that shows our section and nothing else."""
-    section = TemplateLookup([str(MAKO)]).get_template(f"{PREFIX}course_sync.html").render(section_data=_section(course))
+    template = TemplateLookup([str(MAKO)]).get_template(f"{PREFIX}course_sync.html")
+    section = template.render(section_data=_section(course))
     head = '<html lang="en"><head><title>Instructor</title></head>'
     return f"<!DOCTYPE html>{head}<body><main><h1>Instructor</h1>{section}</main></body></html>"
 
