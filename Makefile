@@ -26,7 +26,7 @@ FAULTS_4 := [47]
 FAULTS_5 := [56]
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation quality format docs pictures screenshots dist releases upgrade clean
+.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation mfe-test quality format docs pictures screenshots dist releases upgrade clean
 
 help: ## List the targets
 	@echo 'make TARGET. Each target makes the environment that it needs, once, in $(VENV).'
@@ -66,6 +66,10 @@ mutation: $(VENV)/.mutation ## Put a fifth of the faults (PART=1 to 5) into the 
 	$(if $(ARGS),,survived=$$($(VENV)/bin/mutmut results | sed -n 's/^ *\(.*$(FAULTS_$(PART))\): survived$$/\1/p'); \
 		test -z "$$survived" || $(VENV)/bin/mutmut run $$survived)
 	$(VENV)/bin/mutmut results | grep -v 'not checked' || true
+
+mfe-test: ## Build and test the widgets for MFEs in docs/mfe (needs Node 20 or later and npm; a minute)
+	@command -v npm >/dev/null || { echo 'npm was not found (Debian: apt-get install nodejs npm)'; exit 1; }
+	cd docs/mfe && npm install --ignore-scripts --no-audit --no-fund && npm test
 
 quality: $(VENV)/.quality ## Check style, format, types, import contracts, annotations and missing migrations
 	$(VENV)/bin/ruff check .
@@ -115,6 +119,7 @@ upgrade: $(VENV)/.dev ## Choose new versions of all packages in requirements/*.t
 	done
 
 clean: ## Remove environments and all built files
+	rm -rf docs/mfe/dist docs/mfe/node_modules
 	rm -rf .venv* .tox build dist var docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -45,6 +45,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_roles(),
         *_write_back_user(),
         *_redirect(),
+        *_instructor_dashboard(),
         *_metrics_token(),
         *_strategies(),
     ]
@@ -187,6 +188,16 @@ def _redirect() -> Iterator[CheckMessage]:
             f"COURSE_SYNC_REDIRECT_ABOUT_PAGE is {short_repr(redirect)}.",
             hint="It must be True or False.",
             id="course_sync.E008",
+        )
+
+
+def _instructor_dashboard() -> Iterator[CheckMessage]:
+    shown = settings.COURSE_SYNC_INSTRUCTOR_DASHBOARD
+    if shown not in ("", "page", "widget"):
+        yield Error(
+            f"COURSE_SYNC_INSTRUCTOR_DASHBOARD is {short_repr(shown)}.",
+            hint='It must be "page", "widget", or empty.',
+            id="course_sync.E016",
         )
 
 

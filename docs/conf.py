@@ -24,7 +24,7 @@ INIT = (ROOT / "course_sync_plugin" / "__init__.py").read_text(encoding="utf-8")
 version = release = re.search(r'^__version__ = "(.+)"', INIT, re.MULTILINE)[1]
 
 extensions = ["sphinx.ext.viewcode", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "mfe"]  # docs/mfe may hold packages with pages of their own
 default_role = "any"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 # .. setting_name: COURSE_SYNC_SOURCE
@@ -118,6 +119,12 @@ from typing import Any
 # .. setting_description: Whether the LMS about page redirects to the course's sharing or marketing URL, if it has one
 #     and the platform's switches allow it. Adds a step at the end of the filter's pipeline.
 
+# .. setting_name: COURSE_SYNC_INSTRUCTOR_DASHBOARD
+# .. setting_default: ""
+# .. setting_description: Whether the instructor dashboard of the LMS shows the page for course staff: "page" adds a
+#     section to the legacy dashboard, and to the MFE a tab that opens the page. "widget" does the same, but the tab of
+#     the MFE shows the widget of docs/mfe. Empty: nothing is shown.
+
 # .. setting_name: COURSE_SYNC_CONFLICT_STRATEGY
 # .. setting_default: merge_prefer_openedx
 # .. setting_description: Which side is taken if Open edX and a linked system changed the same field without knowing of
@@ -153,6 +160,7 @@ DEFAULTS: dict[str, Any] = {
     "COURSE_SYNC_RETENTION_DAYS_BY_TYPE": {},
     "COURSE_SYNC_INBOUND_DAYS": 7,
     "COURSE_SYNC_REDIRECT_ABOUT_PAGE": False,
+    "COURSE_SYNC_INSTRUCTOR_DASHBOARD": "",
     "COURSE_SYNC_CONFLICT_STRATEGY": "merge_prefer_openedx",
     "COURSE_SYNC_CONFLICT_STRATEGIES": {},
 }
@@ -160,8 +168,23 @@ DEFAULTS: dict[str, Any] = {
 #: The app that ships htmx, with which the pages update themselves.
 _HTMX = "django_htmx"
 
-_ABOUT_FILTER = "org.openedx.learning.course_about.render.started.v1"
-_ABOUT_STEP = "course_sync_plugin.catalog.about_link.RedirectAboutPage"
+#: Which filter gets which step, by the setting that switches the step on.
+_STEPS = {
+    "COURSE_SYNC_REDIRECT_ABOUT_PAGE": {
+        "org.openedx.learning.course_about.render.started.v1": (
+            "course_sync_plugin.catalog.about_link.RedirectAboutPage"
+        ),
+    },
+    "COURSE_SYNC_INSTRUCTOR_DASHBOARD": {
+        "org.openedx.learning.instructor.dashboard.render.started.v1": (
+            "course_sync_plugin.host_pages.section.AddSection"
+        ),
+        "org.openedx.learning.instructor.dashboard.tabs.requested.v1": "course_sync_plugin.host_pages.tab.AddTab",
+    },
+}
+
+#: Where the host's Mako finds the section of the legacy instructor dashboard.
+_MAKO = Path(__file__).resolve().parents[1] / "templates" / "mako"
 
 
 def plugin_settings(settings: Any) -> None:
@@ -172,23 +195,35 @@ def plugin_settings(settings: Any) -> None:
     for name, value in DEFAULTS.items():
         if not hasattr(settings, name):
             setattr(settings, name, copy(value))
-    add_about_step(settings)
+    add_to_pages_of_the_host(settings)
     apps = getattr(settings, "INSTALLED_APPS", [])
     if _HTMX not in apps:
         settings.INSTALLED_APPS = [*apps, _HTMX]
 
 
-def add_about_step(settings: Any) -> None:
-    """Add the redirect at the end of the about page's pipeline, if ``COURSE_SYNC_REDIRECT_ABOUT_PAGE`` is set.
+def add_to_pages_of_the_host(settings: Any) -> None:
+    """Add the filter steps that are switched on, and the template that the instructor dashboard needs.
+
+    The host keeps a reference to its list of template folders, so the list itself is changed.
+    """
+    for setting, steps in _STEPS.items():
+        if getattr(settings, setting):
+            for name, step in steps.items():
+                _add_step(settings, name, step)
+    folders = getattr(settings, "MAKO_TEMPLATE_DIRS_BASE", None)
+    if settings.COURSE_SYNC_INSTRUCTOR_DASHBOARD and folders is not None and _MAKO not in folders:
+        folders.append(_MAKO)
+
+
+def _add_step(settings: Any, name: str, step: str) -> None:
+    """Add a step at the end of a filter's pipeline, which stays as it is otherwise.
 
     The host can write the pipeline in three forms: a dictionary, a list or a text.
     """
-    if not settings.COURSE_SYNC_REDIRECT_ABOUT_PAGE:
-        return
     filters = dict(getattr(settings, "OPEN_EDX_FILTERS_CONFIG", None) or {})
-    present = filters.get(_ABOUT_FILTER) or {}
+    present = filters.get(name) or {}
     configured = dict(present) if isinstance(present, dict) else {"pipeline": present}
     steps = configured.get("pipeline") or []
     steps = [steps] if isinstance(steps, str) else list(steps)
-    configured["pipeline"] = [*steps, *([] if _ABOUT_STEP in steps else [_ABOUT_STEP])]
-    settings.OPEN_EDX_FILTERS_CONFIG = {**filters, _ABOUT_FILTER: configured}
+    configured["pipeline"] = [*steps, *([] if step in steps else [step])]
+    settings.OPEN_EDX_FILTERS_CONFIG = {**filters, name: configured}

@@ -13,4 +13,4 @@ def plugin_settings(settings: Any) -> None:
     tokens = getattr(settings, "ENV_TOKENS", None) or {}
     for name in common.DEFAULTS.keys() & tokens.keys():
         setattr(settings, name, tokens[name])
-    common.add_about_step(settings)
+    common.add_to_pages_of_the_host(settings)

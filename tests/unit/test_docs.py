@@ -22,8 +22,11 @@ from course_sync_plugin.upkeep.status.lanes import STATES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-#: Everything that Sphinx reads, and the README. ``docs/_build`` is what Sphinx writes.
-PAGES = [ROOT / "README.rst", *sorted(page for page in DOCS.rglob("*.rst") if "_build" not in page.parts)]
+#: Everything that Sphinx reads, and the README. ``docs/_build`` is what Sphinx writes; ``docs/mfe`` may hold packages.
+PAGES = [
+    ROOT / "README.rst",
+    *sorted(page for page in DOCS.rglob("*.rst") if page.relative_to(DOCS).parts[0] not in ("_build", "mfe")),
+]
 STATES_AND_COMMANDS = DOCS / "references" / "states_and_commands.rst"
 SETTINGS = DOCS / "references" / "settings.rst"
 FIELDS = DOCS / "references" / "fields.rst"

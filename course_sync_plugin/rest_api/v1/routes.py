@@ -16,6 +16,7 @@ from course_sync_plugin.rest_api.v1.resources.operations import Operations
 from course_sync_plugin.rest_api.v1.resources.problems import Problems
 from course_sync_plugin.rest_api.v1.resources.runs import Runs
 from course_sync_plugin.rest_api.v1.resources.targets import Targets
+from course_sync_plugin.rest_api.v1.staff_line import StaffLine
 
 _NUMBER = "(?P<id>[0-9]{1,18})"
 
@@ -28,9 +29,12 @@ def _both(name: str, view: type[Resource], key: str = _NUMBER) -> list[URLPatter
     ]
 
 
+_COURSE = "(?P<course_id>[^/]{1,255})"
+
 urlpatterns = [
     *_both("targets", Targets, r"(?P<name>[\w-]{1,64})"),
-    *_both("courses", Courses, "(?P<course_id>[^/]{1,255})"),
+    *_both("courses", Courses, _COURSE),
+    re_path(f"^courses/{_COURSE}/staff-line/?$", StaffLine.as_view(), name="api_staff_line"),
     *_both("lanes", Lanes),
     *_both("runs", Runs),
     *_both("operations", Operations),

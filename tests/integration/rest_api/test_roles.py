@@ -84,7 +84,8 @@ def pages(client: Client, address: str) -> Iterator[dict]:
 
 def test_every_url_has_a_sample():
     named = {pattern.name for pattern in urlpatterns}
-    assert named == {f"api_{name}{one}" for name in ONE for one in ("", "_one")} | {"api_plan", "api_act"}
+    others = {"api_plan", "api_act", "api_staff_line"}
+    assert named == {f"api_{name}{one}" for name in ONE for one in ("", "_one")} | others
     assert {"visitor", *ROLES} == SEES.keys()
 
 
@@ -112,6 +113,17 @@ def test_a_row_of_another_organisation_does_not_exist(caller):
             key = key_of(course_row(course))
             expected = status if status != 200 or course in sees or name == "targets" else 404
             assert client.get(reverse(f"course_sync:api_{name}_one", args=[key])).status_code == expected, name
+
+
+def test_the_line_for_staff_is_for_those_who_see_the_course(caller):
+    role, client = caller
+    status, sees, _acts = SEES[role]
+    for course in (COURSE, OTHER, "course-v1:No+Such+Run"):
+        answer = client.get(reverse("course_sync:api_staff_line", args=[course]))
+        assert answer.status_code == (status if status != 200 or course in sees else 404), course
+        if answer.status_code == 200:
+            assert answer.json()["course_id"] == course
+            assert client.get(answer.json()["page"]).status_code == 200
 
 
 def test_a_filter_does_not_tell_whether_another_course_exists(caller):

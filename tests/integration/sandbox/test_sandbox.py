@@ -91,6 +91,7 @@ class TestSettings:
             ("COURSE_SYNC_WRITE_BACK_USER", "", ""),
             ("COURSE_SYNC_REDIRECT_ABOUT_PAGE", "1", True),
             ("COURSE_SYNC_REDIRECT_ABOUT_PAGE", "", False),
+            ("COURSE_SYNC_INSTRUCTOR_DASHBOARD", "page", "page"),
             ("COURSE_SYNC_CONFLICT_STRATEGY", "manual", "manual"),
             ("COURSE_SYNC_CONFLICT_STRATEGIES", "unit=manual", {"unit": "manual"}),
         ],
