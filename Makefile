@@ -3,6 +3,7 @@
 # PYTHON  the Python to use; by default the first of python3.11, python3.12 and python3 that is new enough and has venv
 # VENV    the folder of the environment
 # DJANGO  42 or 52
+# TUTOR   the versions of Tutor for tutor-test
 
 DJANGO ?= 42
 VENV ?= .venv
@@ -15,6 +16,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN) -m pytest
 UV = $(VENV)/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--annotation-style line --custom-compile-command "make upgrade" --quiet
+TUTOR ?= 19 20 21
 COMPILED := base sandbox test services quality doc benchmark mutation
 
 # The faults of a function have numbers. Their last digit decides which part of the faults they belong to.
@@ -26,7 +28,7 @@ FAULTS_4 := [47]
 FAULTS_5 := [56]
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation mfe-test quality format docs pictures screenshots dist releases upgrade clean
+.PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation tutor-test mfe-test quality format docs pictures screenshots dist releases upgrade clean
 
 help: ## List the targets
 	@echo 'make TARGET. Each target makes the environment that it needs, once, in $(VENV).'
@@ -53,6 +55,9 @@ test: $(VENV)/.test ## Run every test that needs no service (about ten minutes o
 
 services-test: $(VENV)/.services ## Run the tests that need MariaDB, PostgreSQL and Redis on 127.0.0.1 (about 25 minutes)
 	$(PYTEST) -m service $(ARGS)
+
+tutor-test: $(TUTOR:%=.venv-tutor-%/.test) ## Render sites with the plugin in tutor/, with Tutor 19, 20 and 21 (three minutes)
+	for version in $(TUTOR); do (cd tutor && ../.venv-tutor-$$version/bin/python -m pytest $(ARGS)) || exit 1; done
 
 chaos: $(VENV)/.services ## Kill and break everything at random while courses are published; prints what was lost (5 minutes)
 	$(RUN) -m tests.chaos $(ARGS)
@@ -117,10 +122,14 @@ upgrade: $(VENV)/.dev ## Choose new versions of all packages in requirements/*.t
 			--constraint requirements/django42.txt \
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
+	for version in 19 20 21; do \
+		$(UV) --upgrade tutor/requirements/tutor$$version.in \
+			--output-file tutor/requirements/tutor$$version.txt || exit 1; \
+	done
 
 clean: ## Remove environments and all built files
 	rm -rf docs/mfe/dist docs/mfe/node_modules
-	rm -rf .venv* .tox build dist var docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants
+	rm -rf .venv* .tox build dist var docs/_build *.egg-info tutor/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN):
@@ -137,4 +146,11 @@ $(VENV)/.%: requirements/%.txt requirements/django$(DJANGO).txt setup.py | $(RUN
 	@echo 'Installing requirements/$*.txt ...'
 	@$(PIP) install -r requirements/$*.txt -r requirements/django$(DJANGO).txt || { echo "$$INSTALL_HINT"; exit 1; }
 	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+.venv-tutor-%/.test: tutor/requirements/tutor%.txt tutor/pyproject.toml
+	@echo 'Making an environment with Tutor $* in .venv-tutor-$* ...'
+	@$(PYTHON) -m venv .venv-tutor-$*
+	@.venv-tutor-$*/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@.venv-tutor-$*/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable tutor
 	@touch $@
