@@ -25,12 +25,20 @@ class NotTakenShown(serializers.Serializer):
     reason = serializers.CharField(help_text="What the target said. Empty: nothing.")
 
 
+class UndecidedShown(serializers.Serializer):
+    """A change here and one there of the same thing. Somebody must decide on the page."""
+
+    id = serializers.IntegerField(help_text="The number of the conflict.")
+    text = serializers.CharField(help_text="What collides: a sentence.")
+
+
 class StaffTargetShown(serializers.Serializer):
     """What a target has of the course."""
 
     target = serializers.CharField()
     sentences = serializers.ListField(child=serializers.CharField(), help_text="To be read one after the other.")
     not_taken = NotTakenShown(many=True)
+    undecided = UndecidedShown(many=True)
     is_well = serializers.BooleanField(help_text="Nothing is wrong: it has everything, or a change is on its way.")
 
 

@@ -40,17 +40,18 @@ function Told({ line, siteUrl, words }) {
 }
 
 /** Texts of other people stand in `bdi`: a mark of direction in one of them must not turn the others round. */
-function Target({ sentences, not_taken: notTaken, is_well: isWell }) {
+function Target({ sentences, not_taken: notTaken, undecided, is_well: isWell }) {
+  const items = [...notTaken, ...undecided];
   return (
     <div className={isWell ? undefined : 'alert alert-warning'}>
       <p className="mb-0">{sentences.map((sentence) => <bdi key={sentence}>{`${sentence} `}</bdi>)}</p>
-      {notTaken.length > 0 && (
-        <ul className="mb-0">{notTaken.map((one, at) => <NotTaken key={at} {...one} />)}</ul>
+      {items.length > 0 && (
+        <ul className="mb-0">{items.map((one, at) => <Item key={at} {...one} />)}</ul>
       )}
     </div>
   );
 }
 
-function NotTaken({ text, reason }) {
+function Item({ text, reason }) {
   return <li><bdi>{text}</bdi>{reason && <> (<bdi>{reason}</bdi>)</>}</li>;
 }

@@ -85,10 +85,11 @@ test('it asks Studio, once, as the user who is signed in', async () => {
   expect(site.requests[0].headers['use-jwt-cookie']).toBe('true');
 });
 
-test('what a target did not take is text, never HTML', async () => {
+test('what a target did not take and what collides is text, never HTML', async () => {
   draw(ALERTS);
-  const item = await screen.findByRole('listitem');
+  const [item, collision] = await screen.findAllByRole('listitem');
   expect(item.textContent).toBe('A change of “Smoker” is missing there. (<b>too long</b>)');
+  expect(collision.textContent).toBe('The title of “Honey” was changed on both sides: here “Sweet”, there “Wax”.');
   expect(item.closest('.alert-warning')).not.toBeNull();
   expect(screen.getByText(/crm has what/).closest('.alert-warning')).toBeNull();
 });
