@@ -9,6 +9,8 @@ import attrs
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from course_sync_plugin.upkeep.words import in_words, local_time
+
 #: What to do about a target in a state that an operator must end, the worst state first. ``docs/how-tos/operate.rst``
 #: explains it.
 WAYS_OUT = {
@@ -54,7 +56,7 @@ def _of_processes(status: Mapping[str, Any]) -> Iterator[Attention]:
         text = _(
             "No process does the background work. The last sign of one, or the first publish that waits: {moment}."
         )
-        yield Attention(text.format(moment=last), _("Start 'course_sync run'."))
+        yield Attention(text.format(moment=last and local_time(last)), _("Start 'course_sync run'."))
 
 
 def _of_targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Attention]:
@@ -62,14 +64,14 @@ def _of_targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Attention]:
         for target in targets:
             if target["state"] == state:
                 way = target["error"] or str(WAYS_OUT[state]).format(name=target["name"])
-                yield Attention(f"{target['name']}: {state}", way, state not in ("paused", "no courses"))
+                yield Attention(f"{target['name']}: {in_words(state)}", way, state not in ("paused", "no courses"))
     for target in targets:
         if target["state"] == "retrying":
             text = _("{name}: the last message got no answer.").format(name=target["name"])
             yield Attention(text, _("Nothing: it is sent again. The courses below say why."), is_urgent=False)
         if target["breaker"]["state"] != "closed":
             text = _("{name}: the target has not answered since {since}.").format(
-                name=target["name"], since=target["breaker"]["since"]
+                name=target["name"], since=local_time(target["breaker"]["since"])
             )
             yield Attention(text, _("Nothing: its courses go on by themselves when it answers."), is_urgent=False)
 
