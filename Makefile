@@ -19,6 +19,14 @@ UV = $(VENV)/bin/uv pip compile --universal --python-version 3.11 --no-emit-inde
 TUTOR ?= 19 20 21
 COMPILED := base sandbox test services quality doc benchmark mutation
 
+# What no page shows: commands, and modules that only they call; messages to people, logs and what is stored of errors.
+NOT_ON_PAGES := management/* testing/* migrations/* checks.py cli.py secrets.py lanes/* sync/* catalog/* \
+	upkeep/check/* upkeep/prune/* upkeep/site_copy/* upkeep/notifications/messages.py \
+	upkeep/notifications/channels.py upkeep/notifications/apprise_service.py upkeep/notifications/overview.py \
+	upkeep/notifications/transfer.py upkeep/notifications/events.py upkeep/backfill.py upkeep/forget_person.py \
+	upkeep/links.py upkeep/raise_course.py upkeep/targets/context.py upkeep/targets/site.py
+LANGUAGES := en de ar
+
 # The faults of a function have numbers. Their last digit decides which part of the faults they belong to.
 PART ?= 1
 FAULTS_1 := [01]
@@ -29,11 +37,12 @@ FAULTS_5 := [56]
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-two-way dashboard test services-test chaos benchmark mutation tutor-test mfe-test quality format docs pictures screenshots dist releases upgrade clean
+.PHONY: extract_translations compile_translations
 
 help: ## List the targets
 	@echo 'make TARGET. Each target makes the environment that it needs, once, in $(VENV).'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  %-21s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make demo OLD=a.tar.gz NEW=b.tar.gz    run the demo with two of your own exports'
 	@echo '  make test ARGS="-k webhook -x"         pass arguments to pytest'
@@ -93,6 +102,15 @@ format: $(VENV)/.quality ## Fix the style and format that `make quality` checks
 docs: $(VENV)/.doc ## Build the documentation in docs/_build/html
 	$(RUN) -m sphinx --fail-on-warning --keep-going --jobs auto -b html docs docs/_build/html
 	@echo 'Open docs/_build/html/index.html'
+
+extract_translations: $(VENV)/.sandbox ## Bring course_sync_plugin/conf/locale up to date with the texts (needs gettext)
+	cd course_sync_plugin && $(abspath $(VENV))/bin/django-admin makemessages --no-obsolete --add-location file \
+		$(LANGUAGES:%=--locale %) $(foreach pattern,$(NOT_ON_PAGES),--ignore '$(pattern)')
+
+compile_translations: ## Compile the translations, so that pages show them (needs gettext)
+	cd course_sync_plugin && for language in $(filter-out en,$(LANGUAGES)); do \
+		msgfmt --check --output-file=conf/locale/$$language/LC_MESSAGES/django.mo \
+			conf/locale/$$language/LC_MESSAGES/django.po || exit 1; done
 
 pictures: ## Draw docs/images/*.svg from their .dot sources (needs Graphviz)
 	@command -v dot >/dev/null || { echo 'Graphviz was not found (Debian: apt-get install graphviz)'; exit 1; }

@@ -32,7 +32,16 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["course_sync_plugin", "course_sync_plugin.*"]),
     include_package_data=True,
-    package_data={"course_sync_plugin": ["py.typed", "static/**/*.css", "static/**/*.js", "templates/**/*.html"]},
+    package_data={
+        "course_sync_plugin": [
+            "py.typed",
+            "static/**/*.css",
+            "static/**/*.js",
+            "templates/**/*.html",
+            "locale/**/*.mo",
+            "locale/**/*.po",
+        ]
+    },
     install_requires=requirements("base"),
     entry_points={
         "lms.djangoapp": ["course_sync_plugin = course_sync_plugin.apps:CourseSyncConfig"],

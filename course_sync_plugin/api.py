@@ -178,6 +178,7 @@ from course_sync_plugin.upkeep.targets.removal import (
 )
 from course_sync_plugin.upkeep.targets.rotate_secret import RotationPlan, rotate_secret, rotate_shown, rotation_plan
 from course_sync_plugin.upkeep.targets.site import Confirmed, SitePlan, confirm_site, site_plans
+from course_sync_plugin.upkeep.words import in_words, local_day, local_time
 
 __all__ = [
     "CATALOG_OFF",
@@ -326,6 +327,7 @@ __all__ = [
     "import_plan",
     "import_rules",
     "import_shown",
+    "in_words",
     "include",
     "include_shown",
     "inclusion_plan",
@@ -343,7 +345,9 @@ __all__ = [
     "listed_targets",
     "local_course",
     "local_courses",
+    "local_day",
     "local_outline",
+    "local_time",
     "marked_courses",
     "metrics",
     "mirror_due",

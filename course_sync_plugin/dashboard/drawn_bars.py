@@ -39,6 +39,6 @@ def drawn(request: HttpRequest, picture: api.Picture) -> Sequence[DrawnBar]:
 def _drawn(request: HttpRequest, bar: api.Bar, x: int, step: int, highest: int) -> DrawnBar:
     height = max(LEAST, HEIGHT * bar.count // highest) if bar.count else 0
     is_hours = bar.until - bar.since < timedelta(days=1)
-    label = bar.since.strftime("%Y-%m-%d %H:%M" if is_hours else "%Y-%m-%d")
+    label = f"{api.local_day(bar.since)} {bar.since:%H:%M}" if is_hours else api.local_day(bar.since)
     query = with_values(request, since=utc_text(bar.since), until=utc_text(bar.until), before="")
     return DrawnBar(x, HEIGHT - height, max(1, step - 1), height, label, bar.count, query)

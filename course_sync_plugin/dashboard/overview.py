@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from course_sync_plugin import api
@@ -20,7 +22,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Show the same as ``manage.py course_sync status``, the worst first."""
     status = api.status_overview()
     for target in status["targets"]:
-        target["answered"] = f"{target['recent']['success_rate']:.1%}" if target["recent"]["attempts"] else ""
+        target["answered"] = _percent(target["recent"]["success_rate"]) if target["recent"]["attempts"] else ""
         target["chart"] = chart(target["last_day"]["success_rates"], top=1)
     context = {
         "status": status,
@@ -31,3 +33,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "live": True,
     }
     return page(request, "overview", context)
+
+
+def _percent(part: float) -> str:
+    return _("{number}%").format(number=number_format(100 * part, 1))

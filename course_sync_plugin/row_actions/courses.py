@@ -36,7 +36,7 @@ def _about_sync(plan: _SyncPlan) -> Iterator[str]:
     result = plan.result
     if not plan.token:
         yield _("{course}: {outcome} {error}").format(
-            course=result.course_key, outcome=result.outcome.value, error=result.error
+            course=result.course_key, outcome=api.in_words(result.outcome.value), error=result.error
         )
         return
     text = _("{course} would be read again: {found}.")
@@ -51,12 +51,14 @@ def _about_sync(plan: _SyncPlan) -> Iterator[str]:
 def _sync(course: Course, _plan: _SyncPlan) -> Done:
     result = api.sync_now(course.key, "sync", reread=True)
     done = result.outcome in (api.Outcome.RECORDED, api.Outcome.UNCHANGED, api.Outcome.HELD)
-    texts = (f"{course.key}:", result.outcome.value, _counts(result.operations), result.error)
+    texts = (f"{course.key}:", api.in_words(result.outcome.value), _counts(result.operations), result.error)
     return Done(" ".join(filter(None, texts)), failed=not done)
 
 
 def _counts(operations: Sequence[Operation]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in Counter(one.operation for one in operations).items())
+    return ", ".join(
+        f"{count} {api.in_words(name)}" for name, count in Counter(one.operation for one in operations).items()
+    )
 
 
 def _exclusion_plans(chosen: api.Filters) -> Sequence[api.ExclusionPlan]:
@@ -65,7 +67,7 @@ def _exclusion_plans(chosen: api.Filters) -> Sequence[api.ExclusionPlan]:
 
 def _about_exclusion(plan: api.ExclusionPlan) -> Iterator[str]:
     text = _("{type} {entity} “{title}” would be excluded from {target}: it gets no change of it until it is included.")
-    yield text.format(type=plan.entity_type, entity=plan.entity_id, title=plan.title, target=plan.target)
+    yield text.format(type=api.in_words(plan.entity_type), entity=plan.entity_id, title=plan.title, target=plan.target)
     yield _("Entities below it, which are excluded too: {n}").format(n=plan.below)
     yield _("Operations that are not delivered, and would wait: {n}").format(n=plan.pending)
     yield _("Failed operations, which would count as excluded: {n}").format(n=plan.problems)

@@ -29,7 +29,7 @@ def _approve(_held: HeldRun, plan: api.HeldPlan) -> Done:
     if approved.result is None:
         return Done(approved.error, failed=True)
     done = approved.result.outcome in (api.Outcome.RECORDED, api.Outcome.UNCHANGED)
-    texts = (f"{plan.course_key}:", approved.result.outcome.value, approved.result.error)
+    texts = (f"{plan.course_key}:", api.in_words(approved.result.outcome.value), approved.result.error)
     return Done(" ".join(filter(None, texts)), failed=not done)
 
 

@@ -136,7 +136,7 @@ def _skipped(plan: api.SkipPlan, chosen: api.Filters) -> Done:
 
 def _problem(problem: api.OpenProblem) -> str:
     parked = _("({n} parked behind it)").format(n=problem.parked) if problem.parked else ""
-    return " ".join(filter(None, (problem.operation, problem.entity_id, problem.reason, parked)))
+    return " ".join(filter(None, (api.in_words(problem.operation), problem.entity_id, problem.reason, parked)))
 
 
 def _about_reset(plan: api.ResetPlan) -> Iterator[str]:

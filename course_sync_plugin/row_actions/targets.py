@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import attrs
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -36,7 +37,9 @@ def _about_test(plan: _TestPlan) -> Iterator[str]:
 
 def _test(target: Target, _plan: _TestPlan) -> Done:
     report = api.test_target(target.name)
-    told = _("{explanation} ({seconds:.2f} seconds)").format(explanation=report.explanation, seconds=report.seconds)
+    told = _("{explanation} ({seconds} seconds)").format(
+        explanation=report.explanation, seconds=number_format(report.seconds, 2)
+    )
     return Done(told, failed=not report.ok)
 
 

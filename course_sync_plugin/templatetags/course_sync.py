@@ -1,8 +1,8 @@
-"""Template tags of the pages: the address of an action, and a time that a browser and a person can read."""
+"""Template tags of the pages: the address of an action, and words and times that a person can read."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django import template
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
-from course_sync_plugin.api import Attention
+from course_sync_plugin import api
 
 register = template.Library()
 
@@ -24,7 +24,7 @@ def act_url(context: dict[str, Any], name: str, **names: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def attention_url(context: dict[str, Any], one: Attention) -> str:
+def attention_url(context: dict[str, Any], one: api.Attention) -> str:
     """Return the address of the page where it is mended; empty if no page does that."""
     if one.page == "approve":
         return act_url(context, one.page, **one.chosen) if context["access"].acts.site else "#held"
@@ -35,9 +35,26 @@ def attention_url(context: dict[str, Any], one: Attention) -> str:
 
 @register.filter
 def moment(value: datetime | str | None) -> str:
-    """Return a time in UTC as HTML, or a dash. Times in texts are in the form of the commands."""
+    """Return a time in UTC as HTML, or a dash. A program can read it, and a person in the form of their language."""
     if not value:
         return "–"
     at = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
-    utc = at.astimezone(UTC)
-    return format_html('<time datetime="{}">{}</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M:%S"))
+    return format_html('<time datetime="{}">{}</time>', at.astimezone(UTC).isoformat(), api.local_time(at))
+
+
+@register.filter
+def local(value: datetime | str) -> str:
+    """Return a time in UTC for a sentence. In English a text stays as it is, such as ``2026-02-02T00:00:00Z``."""
+    return api.local_time(value)
+
+
+@register.filter
+def day(value: date) -> str:
+    """Return a date in the form of the language of the reader."""
+    return api.local_day(value)
+
+
+@register.filter
+def words(value: str) -> str:
+    """Return a state, an operation or an entity type in the language of the reader."""
+    return api.in_words(value)

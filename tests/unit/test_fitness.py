@@ -257,9 +257,10 @@ def test_what_is_logged_and_printed_is_cleaned(path):
 
 def test_every_file_of_the_pages_is_in_the_package():
     """A file that no pattern in setup.py names is missing in the wheel, and nobody sees it in a checkout."""
-    patterns = re.findall(r'"((?:static|templates)/[^"]+)"', (ROOT / "setup.py").read_text("utf-8"))
+    patterns = re.findall(r'"((?:static|templates|locale)/[^"]+)"', (ROOT / "setup.py").read_text("utf-8"))
     packaged = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
-    files = {path for folder in ("static", "templates") for path in (PACKAGE / folder).rglob("*") if path.is_file()}
+    folders = ("static", "templates", "locale")
+    files = {path for folder in folders for path in (PACKAGE / folder).rglob("*") if path.is_file()}
     assert files == packaged
 
 

@@ -8,12 +8,13 @@ import textwrap
 from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import Error
 from django.utils.translation import gettext as _
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import CourseSyncError
+from course_sync_plugin.management.english import EnglishCommand
 from course_sync_plugin.management.subcommands import SUBCOMMANDS
 from course_sync_plugin.management.subcommands.base import (
     FAILED,
@@ -35,7 +36,7 @@ from course_sync_plugin.tasks import wake_workers
 HELP_WIDTH = 78
 
 
-class Command(BaseCommand):
+class Command(EnglishCommand):
     """Runs a subcommand. Exit status 0: done; 1: not or not fully done, a message says why; 2: wrong usage."""
 
     help = "Keeps other systems in step with the courses of this site."  # argparse needs a str, not a lazy translation

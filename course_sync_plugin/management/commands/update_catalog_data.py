@@ -8,7 +8,7 @@ from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 import attrs
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import Error
 from django.utils.translation import gettext as _
 from tqdm import tqdm
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import CourseSyncError
 from course_sync_plugin.keys import parse_course_id
+from course_sync_plugin.management.english import EnglishCommand
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, check_texts, database_error_text
 from course_sync_plugin.management.subcommands.signals import handled
 from course_sync_plugin.sanitize import limits
@@ -29,7 +30,7 @@ exit status: 0 everything was read; 1 something was not read, and a message says
 The next run continues a run that was interrupted."""
 
 
-class Command(BaseCommand):
+class Command(EnglishCommand):
     """Updates the course overviews from the catalog."""
 
     help = "Copy marketing URLs and related values of course runs from the catalog into the course overviews."

@@ -19,6 +19,7 @@ from course_sync_plugin.lanes.receiver_repairs import wanted_part
 from course_sync_plugin.lanes.skipped import since_snapshot
 from course_sync_plugin.models import UNDONE_STATES, Course, Exclusion, Lane, ProblemState
 from course_sync_plugin.upkeep.reports.tree import FieldLine, TreeLine, Trees, field_lines, tree_lines
+from course_sync_plugin.upkeep.words import in_words
 
 #: The most problems that are shown in a tree.
 _MOST_PROBLEMS = 1000
@@ -98,6 +99,6 @@ def _notes(lane: Lane, excluded: set[str]) -> dict[str, list[str]]:
     for problem in problems.defer("operation__fields").order_by("-pk")[:_MOST_PROBLEMS]:
         if problem.operation.entity_id in excluded:
             continue
-        parts = (problem.operation.operation, problem.get_state_display(), problem.reason)
+        parts = (in_words(problem.operation.operation), problem.get_state_display(), problem.reason)
         notes[problem.operation.entity_id].append(": ".join(filter(None, parts)))
     return notes

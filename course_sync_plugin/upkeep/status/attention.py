@@ -9,6 +9,8 @@ import attrs
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from course_sync_plugin.upkeep.words import in_words, local_time
+
 #: The page that shows more of a target in a state, where it is not the page of the target.
 PAGES = {"failing": "errors", "problems": "errors", "waiting for context": "courses", "retrying": "courses"}
 
@@ -62,7 +64,7 @@ def _of_processes(status: Mapping[str, Any]) -> Iterator[Attention]:
         text = _(
             "No process does the background work. The last sign of one, or the first publish that waits: {moment}."
         )
-        yield Attention(text.format(moment=last), _("Start 'course_sync run'."))
+        yield Attention(text.format(moment=last and local_time(last)), _("Start 'course_sync run'."))
 
 
 def _of_targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Attention]:
@@ -71,7 +73,8 @@ def _of_targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Attention]:
             if target["state"] == state:
                 way = target["error"] or str(WAYS_OUT[state]).format(name=target["name"])
                 urgent = state not in ("paused", "no courses")
-                yield Attention(f"{target['name']}: {state}", way, urgent, *_page_of(target["name"], state))
+                text = f"{target['name']}: {in_words(state)}"
+                yield Attention(text, way, urgent, *_page_of(target["name"], state))
     for target in targets:
         yield from _of_decisions(target)
         if target["state"] == "retrying":
@@ -80,7 +83,7 @@ def _of_targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Attention]:
             yield Attention(text, action, False, *_page_of(target["name"], "retrying"))
         if target["breaker"]["state"] != "closed":
             text = _("{name}: the target has not answered since {since}.").format(
-                name=target["name"], since=target["breaker"]["since"]
+                name=target["name"], since=local_time(target["breaker"]["since"])
             )
             action = _("Nothing: its courses go on by themselves when it answers.")
             yield Attention(text, action, False, *_page_of(target["name"], "unreachable"))

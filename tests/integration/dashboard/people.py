@@ -40,3 +40,10 @@ def cells(page: html.HtmlElement, table: str) -> list[list[str]]:
 def no_inline_code(page: html.HtmlElement) -> bool:
     """Tell whether a strict content security policy lets the whole page work."""
     return page.xpath("//script[not(@src)] | //style | //@style | //@*[starts-with(name(), 'on')]") == []
+
+
+def seen_in(client: Client, address: str, languages: str) -> html.HtmlElement:
+    """Return a page that must be there, for a browser that asks for these languages."""
+    answer = client.get(address, HTTP_ACCEPT_LANGUAGE=languages)
+    assert answer.status_code == 200
+    return html.document_fromstring(answer.content.decode())

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import attrs
 from django.db.models import Model, Q, QuerySet
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from course_sync_plugin.models import OPEN_STATES, Attempt, JournalOperation, OperatorAction, Problem, Run
@@ -24,6 +25,7 @@ from course_sync_plugin.upkeep.reports.history.events import (
     HistoryFilters,
     Place,
 )
+from course_sync_plugin.upkeep.words import in_words
 
 #: The most rows of a table that are looked through at once for the few that are looked for.
 LOOKED_THROUGH = 1000
@@ -170,7 +172,7 @@ def _run(row: Run) -> Event:
 
 def _operation(row: JournalOperation, failed: set[int]) -> Event:
     title = row.fields.get("display_name")
-    detail = " ".join(filter(None, (row.entity_type, row.entity_id, title if isinstance(title, str) else "")))
+    detail = " ".join(filter(None, (in_words(row.entity_type), row.entity_id, title if isinstance(title, str) else "")))
     state, run = FAILED if row.pk in failed else DONE, row.run
     target = run.target_name or ""
     return Event(run.ended_at, OPERATION, row.pk, run.course.key, target, row.operation, detail, state)
@@ -180,7 +182,7 @@ def _attempt(row: Attempt) -> Event:
     state = FAILED if row.error_class or row.failed else DONE
     what = f"HTTP {row.status}" if row.status else row.error_class
     numbers = _("operations: {n}, refused: {refused}, {seconds} s")
-    said = numbers.format(n=row.operations, refused=row.failed, seconds=f"{row.seconds:.3f}")
+    said = numbers.format(n=row.operations, refused=row.failed, seconds=number_format(row.seconds, 3))
     detail = " · ".join(filter(None, (said, row.error_class, row.error)))
     return Event(row.began_at, ATTEMPT, row.pk, row.lane.course.key, row.target.name, what, detail, state)
 
