@@ -27,17 +27,21 @@ from course_sync_plugin.management.subcommands.pause_resume import named_target
 from course_sync_plugin.management.subcommands.retry_batches import is_throttled, retry_throttled, throttle_arguments
 
 #: The options of the filters, in the order in which a ready command repeats them.
-_FILTERS = ("course", "entity_type", "operation", "since", "until", "id")
+_FILTERS = ("course", "entity_type", "operation", "since", "until", "id", "cause")
 
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="TARGET", nargs="?", default="", help=_("the target (default: all)"))
     filter_arguments(parser)
+    help_text = _("only this cause: the digest that 'errors' shows, or its first characters")
+    parser.add_argument("--cause", metavar="DIGEST", default="", help=help_text)
 
 
 def _chosen(options: dict[str, Any]) -> api.Filters:
     """Return the filters. Raises UnknownName if a target and a course are named and the target has no such lane."""
-    chosen = read_filters({**options, "target": named_target(options)})
+    chosen = attrs.evolve(
+        read_filters({**options, "target": named_target(options)}), cause=options["cause"].strip().lower()
+    )
     api.check_lane(chosen)
     return chosen
 
