@@ -40,7 +40,8 @@ class Noted:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for programs."""
-        return {**attrs.asdict(self, recurse=False), "resolved_at": self.resolved_at and utc_text(self.resolved_at)}
+        resolved_at = self.resolved_at and utc_text(self.resolved_at)
+        return {**attrs.asdict(self, recurse=False), "resolved_at": resolved_at, "steps": list(self.steps)}
 
 
 def is_shown(noted: Noted, state: str) -> bool:

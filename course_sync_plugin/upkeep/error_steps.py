@@ -139,10 +139,8 @@ def _check(step: str, found: NotedCause) -> None:
     if found.state == RESOLVED:
         raise ConfigurationError(_("The cause is resolved already."))
     if found.cause and found.cause.last is None:
-        text = _(
-            "It is not known when the lanes stopped, so their return could not be noticed: resume the target first."
-        )
-        raise ConfigurationError(text)
+        text = _("It is not known when these lanes stopped, so it would not be noticed that they stop again.")
+        raise ConfigurationError(f"{text} {_('Resume the target first.')}")
 
 
 def _values(plan: StepPlan, operator: str) -> dict[str, Any]:
