@@ -64,7 +64,8 @@ def test_a_teacher_sends_again_what_was_refused(sign_in, course, systems):
 
 def test_a_cause_is_resolved_and_comes_back(sign_in, course, systems):
     """An operator resolves a cause. It is not listed any more, until an operation fails for it again."""
-    page = sign_in(is_superuser=True).open("/course_sync/errors/")
+    window = sign_in(is_superuser=True)
+    page = window.open("/course_sync/errors/")
     page.get_by_role("link", name="Resolve").click()
     page.get_by_label("Note").fill("the receiver is mended")
     page.get_by_role("button", name="Do exactly this").click()
@@ -78,3 +79,4 @@ def test_a_cause_is_resolved_and_comes_back(sign_in, course, systems):
     page.get_by_text("reopened: it came back").wait_for()
     page.get_by_text("1 step of operators").click()
     page.get_by_text("resolved — the receiver is mended").wait_for()
+    assert window.violations() == []
