@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -217,6 +219,13 @@ def test_a_user_has_exactly_this_name_and_is_active(failed, ann, name):
             api.step_plan("assign-cause", digest, assignee=name)
     else:
         assert api.step_plan("assign-cause", digest, assignee=name).assignee == ""
+
+
+def test_a_database_that_ignores_case_finds_nobody_else(failed, ann, monkeypatch):
+    found = SimpleNamespace(_default_manager=SimpleNamespace(filter=lambda username: [ann]))
+    monkeypatch.setattr("course_sync_plugin.upkeep.error_steps.get_user_model", lambda: found)
+    with pytest.raises(UnknownName):
+        api.step_plan("assign-cause", the_cause()["cause"], assignee="ANN")
 
 
 def test_a_user_who_is_deleted(failed, ann):
