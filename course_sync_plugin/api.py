@@ -59,6 +59,8 @@ from course_sync_plugin.upkeep.decisions import (
     resolve,
 )
 from course_sync_plugin.upkeep.discussions import MirrorRound, mirror_due, mirror_now
+from course_sync_plugin.upkeep.error_notes import NOTED_STATES, Noted
+from course_sync_plugin.upkeep.error_steps import NotedCause, StepPlan, carry_out_step, find_noted_cause, step_plan
 from course_sync_plugin.upkeep.exclusions import (
     ExclusionChanged,
     ExclusionPlan,
@@ -186,6 +188,7 @@ __all__ = [
     "EXPORTED",
     "KINDS",
     "METRICS_CONTENT_TYPE",
+    "NOTED_STATES",
     "TRAFFIC_SECONDS",
     "WAYS_OUT",
     "Action",
@@ -239,6 +242,8 @@ __all__ = [
     "Members",
     "MirrorRound",
     "NotVerified",
+    "Noted",
+    "NotedCause",
     "OpenProblem",
     "Optimized",
     "Outcome",
@@ -269,6 +274,7 @@ __all__ = [
     "SkipPlan",
     "Skipped",
     "StaffReport",
+    "StepPlan",
     "Stuck",
     "Summary",
     "SyncPlan",
@@ -294,6 +300,7 @@ __all__ = [
     "carry_out_pause",
     "carry_out_resume",
     "carry_out_retry",
+    "carry_out_step",
     "check",
     "check_catalog",
     "check_lane",
@@ -317,6 +324,7 @@ __all__ = [
     "exported_history",
     "exported_rules",
     "find_conflicts",
+    "find_noted_cause",
     "find_proposals",
     "forget_plan",
     "forget_shown",
@@ -410,6 +418,7 @@ __all__ = [
     "staff_report",
     "status",
     "status_overview",
+    "step_plan",
     "store_inbound",
     "stuck_lanes",
     "summaries",

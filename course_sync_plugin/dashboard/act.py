@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from course_sync_plugin import api
 from course_sync_plugin.dashboard.access import access_to, for_everybody
-from course_sync_plugin.dashboard.filters import given, read_filters
+from course_sync_plugin.dashboard.filters import NAMES, given, read_filters
 from course_sync_plugin.dashboard.page import page
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.row_actions.action import shown_plans
@@ -35,7 +35,7 @@ def act(request: HttpRequest, name: str) -> HttpResponse:
 def _chosen(request: HttpRequest) -> api.Filters:
     """Return what the address names. Raises Http404 if a time in it cannot be read."""
     try:
-        return read_filters(given(request))
+        return read_filters(given(request, (*NAMES, "cause")))
     except ConfigurationError as error:
         raise Http404 from error
 

@@ -33,6 +33,7 @@ def read_filters(values: Mapping[str, str]) -> api.Filters:
         since=api.read_moment(values["since"]),
         until=api.read_moment(values["until"]),
         id=values["id"],
+        cause=values.get("cause", ""),
     )
 
 

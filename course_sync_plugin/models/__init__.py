@@ -12,6 +12,7 @@ from course_sync_plugin.models.clock import DatabaseNow
 from course_sync_plugin.models.control import Exclusion, OperatorAction
 from course_sync_plugin.models.courses import Course, Entity, HeldRun, Marker, digest_of
 from course_sync_plugin.models.discussions import DiscussionMirror, Mirrored, MirroredPost, MirroredTopic
+from course_sync_plugin.models.error_notes import ErrorCause, ErrorCauseState, ErrorStep
 from course_sync_plugin.models.inbound import InboundEvent, InboundKeys
 from course_sync_plugin.models.journal import JournalOperation, Run, RunKind
 from course_sync_plugin.models.lanes import (
@@ -85,6 +86,9 @@ __all__ = [
     "DiscussionMirror",
     "Entity",
     "Envelope",
+    "ErrorCause",
+    "ErrorCauseState",
+    "ErrorStep",
     "Exclusion",
     "FormerReplica",
     "HeldRun",

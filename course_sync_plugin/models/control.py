@@ -19,7 +19,7 @@ class OperatorAction(models.Model):
     * ``target_name``, ``course_key``: what it concerned; empty if it concerned all of them.
     * ``changed``: what it changed: numbers, and the first of the keys.
 
-    .. pii: The user name of the operator who acted.
+    .. pii: The user names of the operator who acted, and of one to whom a cause of errors was assigned.
     .. pii_types: username
     .. pii_retirement: retained
     """

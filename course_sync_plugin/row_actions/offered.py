@@ -17,6 +17,7 @@ from course_sync_plugin.roles.access import Access
 from course_sync_plugin.row_actions.action import RowAction
 from course_sync_plugin.row_actions.courses import EXCLUDE, SYNC
 from course_sync_plugin.row_actions.decisions import decision
+from course_sync_plugin.row_actions.error_causes import cause_step, may_step
 from course_sync_plugin.row_actions.exclusions import INCLUDE
 from course_sync_plugin.row_actions.held_runs import APPROVE
 from course_sync_plugin.row_actions.lanes import RESET, pause, resume, retry, skip
@@ -29,19 +30,25 @@ class Offered:
     """An action that is offered. ``find`` returns its row, or None.
 
     ``of_site``: it concerns more than one course. ``has_secret``: its result is a secret, which only a page may show.
+    ``of_cause``: it can be limited to a cause of errors. ``may_act``: decides who may act on a cause.
     """
 
     action: RowAction
     find: Callable[[api.Filters], Any]
     of_site: bool = False
     has_secret: bool = False
+    of_cause: bool = False
+    may_act: Callable[[Access, api.Filters], bool] | None = None
 
     def row_for(self, access: Access, chosen: api.Filters) -> Any:
         """Return the row of the action for a user who may act on it. Without a course it concerns the whole site.
 
         Raises PermissionDenied if the user may not act, Http404 for what is not there or the user may not see.
         """
-        if not self._may_act(access, chosen.course):
+        if chosen.cause and not self.of_cause:
+            raise Http404  # it would act on more than the address says
+        decide = self.may_act if chosen.cause else None
+        if not (decide(access, chosen) if decide else self._may_act(access, chosen.course)):
             raise PermissionDenied
         row = self.find(chosen)
         if row is None:
@@ -94,11 +101,19 @@ def _itself(chosen: api.Filters) -> api.Filters:
     return chosen
 
 
+def _of_cause(chosen: api.Filters) -> api.Filters | None:
+    return chosen if chosen.cause else None
+
+
 _ALL = (
     Offered(pause(_itself), _itself),
     Offered(resume(_itself), _itself),
-    Offered(retry(_itself), _itself),
-    Offered(skip(_itself), _itself),
+    Offered(retry(_itself), _itself, of_cause=True),
+    Offered(skip(_itself), _itself, of_cause=True),
+    *(
+        Offered(cause_step(step), _of_cause, of_cause=True, may_act=may_step)
+        for step in ("assign-cause", "note-cause", "resolve-cause", "reopen-cause")
+    ),
     Offered(RESET, _lane),
     Offered(APPROVE, _held),
     Offered(SYNC, _course),

@@ -53,6 +53,11 @@ def acting(name: str, note: str = "") -> Iterator[Operator]:
         _operator.reset(token)
 
 
+def operator_now() -> Operator:
+    """Return who acts now."""
+    return _operator.get()
+
+
 def record(
     action: str,
     *,

@@ -25,6 +25,9 @@ _VARIABLE = re.compile(
     re.IGNORECASE,
 )
 
+#: The fewest characters of a digest that name a cause.
+FEWEST = 8
+
 _COLUMNS = ("pk", "lane__target__name", "error_class", "status", "state", "reason", "since", "lane__course_id")
 _LANE_COLUMNS = ("pk", "course_id", "target__name", "error_class", "failing", "last_error", "retrying_since")
 _TARGET_COLUMNS = ("target__breaker_opened_at", "target__breaker_error", "target__disabled_reason")
@@ -91,6 +94,12 @@ def find_causes(filters: Filters) -> list[Cause]:
     """Return the causes, the most frequent first. The errors are those of :meth:`Filters.problems`."""
     causes = [*_of_problems(filters.problems()), *_of_lanes(filters.lanes())]
     return sorted(causes, key=lambda cause: (-cause.count - cause.parked, cause.target, cause.reason))
+
+
+def cause_of(chosen: Filters) -> Cause | None:
+    """Return the cause that the filters name, as they show it: the only one whose digest begins so, or None."""
+    found = [one for one in find_causes(chosen) if one.digest.startswith(chosen.cause)]
+    return found[0] if len(found) == 1 and len(chosen.cause) >= FEWEST else None
 
 
 def as_listed(causes: Sequence[Cause], most: int | None = None) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Filters:
     ``target``: its name. ``course``: a course key. ``entity_type``: a registered type. ``operation``: one of ``KINDS``.
     ``since``, ``until``: times with a time zone; a problem that began at ``until`` is not chosen. ``id``: the id of an
     operation (a UUID). ``within``: the keys of the rows of the only courses that are shown (None: all of the site).
+    ``cause``: the beginning of a cause's digest; only ``retry``, ``skip`` and the actions on causes regard it.
     """
 
     target: str = ""
@@ -41,6 +42,7 @@ class Filters:
     until: datetime | None = None
     id: str = ""
     within: Collection[int] | None = None
+    cause: str = ""
 
     def problems(self) -> QuerySet[Problem]:
         """Return the open problems that match.

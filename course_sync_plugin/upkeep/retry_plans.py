@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from course_sync_plugin.lanes.breaker import probe_now
 from course_sync_plugin.lanes.due import nudge
 from course_sync_plugin.models import Lane, Problem, ProblemState, bulk
+from course_sync_plugin.upkeep.causes import cause_of
 from course_sync_plugin.upkeep.filters import Filters
 from course_sync_plugin.upkeep.plan_tokens import token_of
 from course_sync_plugin.upkeep.problems import OpenProblem, failed
@@ -40,15 +41,18 @@ class RetryPlan:
 def retry_plans(chosen: Filters) -> list[RetryPlan]:
     """Return the plan for each target that has something to retry, sorted by the target's name.
 
-    Without filters on operations, lanes that are failing, or wait for an attempt, go on too. The errors are those of
-    :meth:`Filters.problems`.
+    Without filters on operations, lanes that are failing, or wait for an attempt, go on too. With a cause, only its
+    operations and their lanes, or only its lanes. The errors are those of :meth:`Filters.problems`.
     """
     problems = chosen.problems().filter(state=ProblemState.FAILED)
+    found, concerned = failed(problems), _concerned(chosen, problems)
+    if chosen.cause:
+        found, concerned = _of_cause(chosen, found, concerned)
     by_target = defaultdict(list)
-    for problem in failed(problems):
+    for problem in found:
         by_target[problem.target].append(problem)
     lanes = defaultdict(list)
-    for lane in _concerned(chosen, problems):
+    for lane in concerned:
         lanes[lane.target.name].append(lane)
     return [_plan(name, by_target[name], lanes[name]) for name in sorted(lanes)]
 
@@ -80,6 +84,19 @@ def _concerned(chosen: Filters, problems: QuerySet[Problem]) -> list[Lane]:
     lanes = chosen.lanes().filter(concerned).select_related("target", "course")
     columns = ("target__name", "course__key", "failing", "attempts")
     return list(lanes.only(*columns).order_by("target__name", "pk"))
+
+
+def _of_cause(
+    chosen: Filters, problems: Sequence[OpenProblem], lanes: Sequence[Lane]
+) -> tuple[list[OpenProblem], list[Lane]]:
+    """Return the failed operations of the cause with their lanes, or its lanes without operations."""
+    cause = cause_of(chosen)
+    keys = set(cause.keys) if cause else set()
+    if cause is None or cause.what != "operations":
+        return [], [lane for lane in lanes if lane.pk in keys]
+    kept = [problem for problem in problems if problem.id in keys]
+    of_them = {(problem.target, problem.course_key) for problem in kept}
+    return kept, [lane for lane in lanes if (lane.target.name, lane.course.key) in of_them]
 
 
 def _plan(name: str, problems: Sequence[OpenProblem], lanes: Sequence[Lane]) -> RetryPlan:

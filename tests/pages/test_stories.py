@@ -60,3 +60,23 @@ def test_a_teacher_sends_again_what_was_refused(sign_in, course, systems):
         page.get_by_role("link", name="Send again to crm").click()
     opened.value.get_by_role("button", name="Do exactly this").click()
     opened.value.get_by_text("1 operations are planned again").wait_for()
+
+
+def test_a_cause_is_resolved_and_comes_back(sign_in, course, systems):
+    """An operator resolves a cause. It is not listed any more, until an operation fails for it again."""
+    window = sign_in(is_superuser=True)
+    page = window.open("/course_sync/errors/")
+    page.get_by_role("link", name="Resolve").click()
+    page.get_by_label("Note").fill("the receiver is mended")
+    page.get_by_role("button", name="Do exactly this").click()
+    page.get_by_text("The cause is resolved.").wait_for()
+    page.get_by_text("1 cause is resolved and is not shown here.").wait_for()
+    assert page.get_by_text("the title is taken").count() == 0
+    for plan in api.retry_plans(api.Filters("crm")):
+        api.carry_out_retry(plan)
+    api.deliver_until_empty()  # it is refused again
+    page.goto("/course_sync/errors/")
+    page.get_by_text("reopened: it came back").wait_for()
+    page.get_by_text("1 step of operators").click()
+    page.get_by_text("resolved — the receiver is mended").wait_for()
+    assert window.violations() == []

@@ -7,6 +7,7 @@ from course_sync_plugin.management.subcommands.confirm_site import CONFIRM_SITE
 from course_sync_plugin.management.subcommands.decisions import ACCEPT, CONFLICTS, POLL, PROPOSALS, REJECT, RESOLVE
 from course_sync_plugin.management.subcommands.discussions import FORGET_PERSON, MIRROR
 from course_sync_plugin.management.subcommands.drift import DRIFT
+from course_sync_plugin.management.subcommands.errors import ERRORS
 from course_sync_plugin.management.subcommands.exclude_include import EXCLUDE, INCLUDE
 from course_sync_plugin.management.subcommands.export_import import EXPORT, IMPORT
 from course_sync_plugin.management.subcommands.links import LINK, LINKS, UNLINK
@@ -40,6 +41,7 @@ SUBCOMMANDS = (
     SWEEP,
     STATUS,
     PROBLEMS,
+    ERRORS,
     ADD_TARGET,
     TARGETS,
     TEST,

@@ -26,20 +26,20 @@ def _problems(options: dict[str, Any], out: Output) -> int:
     if filters.id:
         found = api.show_problems(filters)
         for one in found:
-            _write(_one(one), out)
+            write_lines(_one(one), out)
         if not found:
             out.line(_("Operation {operation} has no problem.").format(operation=filters.id))
         out.value(found)
         return DONE
     listed = api.list_causes(filters)
     for cause in listed["causes"]:
-        _write(_cause(cause), out)
-    _write(_total(listed), out)
+        write_lines(cause_lines(cause), out)
+    write_lines(total_lines(listed), out)
     out.value(listed)
     return DONE
 
 
-def _write(lines: Iterator[tuple[int, str]], out: Output) -> None:
+def write_lines(lines: Iterator[tuple[int, str]], out: Output) -> None:
     """Write lines, each wrapped with its indentation; continued lines are indented by two more."""
     for indent, text in lines:
         first, rest = " " * indent, " " * (indent + 2)
@@ -51,7 +51,8 @@ def _write(lines: Iterator[tuple[int, str]], out: Output) -> None:
             out.line(line)
 
 
-def _total(listed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def total_lines(listed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield the sums of all causes."""
     if not listed["causes"]:
         yield 0, _("There is no open problem, and no lane fails or waits for an answer.")
         return
@@ -63,7 +64,8 @@ def _total(listed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
         yield 0, _("'problems --id ID' shows everything about one operation.")
 
 
-def _cause(cause: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def cause_lines(cause: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield what is told of a cause: each line with its indentation."""
     text = _("{target}: {n} lanes {state}") if cause["what"] != "operations" else _("{target}: {n} operations {state}")
     yield 0, text.format(target=cause["target"], n=cause["count"], state=cause["state"]) + _class_of(cause)
     yield 2, cause["example"].get("reason") or _("(no reason)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
-from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, name_few
+from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, WrongUsage, name_few
 from course_sync_plugin.management.subcommands.confirm import (
     Plans,
     agreed,
@@ -27,17 +28,25 @@ from course_sync_plugin.management.subcommands.pause_resume import named_target
 from course_sync_plugin.management.subcommands.retry_batches import is_throttled, retry_throttled, throttle_arguments
 
 #: The options of the filters, in the order in which a ready command repeats them.
-_FILTERS = ("course", "entity_type", "operation", "since", "until", "id")
+_FILTERS = ("course", "entity_type", "operation", "since", "until", "id", "cause")
 
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="TARGET", nargs="?", default="", help=_("the target (default: all)"))
     filter_arguments(parser)
+    help_text = _("only this cause: the digest that 'errors' shows, or its first characters")
+    parser.add_argument("--cause", metavar="DIGEST", default="", help=help_text)
 
 
 def _chosen(options: dict[str, Any]) -> api.Filters:
-    """Return the filters. Raises UnknownName if a target and a course are named and the target has no such lane."""
-    chosen = read_filters({**options, "target": named_target(options)})
+    """Return the filters. Raises UnknownName if a target and a course are named and the target has no such lane.
+
+    Raises WrongUsage for what cannot be the digest of a cause.
+    """
+    cause = options["cause"].strip().lower()
+    if cause and not re.fullmatch("[0-9a-f]{8,64}", cause):
+        raise WrongUsage(_("--cause takes the digest of a cause, or at least its first 8 characters."))
+    chosen = attrs.evolve(read_filters({**options, "target": named_target(options)}), cause=cause)
     api.check_lane(chosen)
     return chosen
 

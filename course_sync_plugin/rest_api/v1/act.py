@@ -42,7 +42,11 @@ class Chosen(serializers.Serializer):
         default="",
         allow_blank=True,
         max_length=255,
-        help_text="The `operation_id` of a problem, the `id` of a conflict or a proposal, or an `entity_id`.",
+        help_text="The `operation_id` of a problem, the `id` of a conflict or a proposal, an `entity_id`, or the name "
+        "of the user to whom a cause is assigned.",
+    )
+    cause = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=64, help_text="The `cause` of a cause of errors."
     )
 
     def to_internal_value(self, data: Any) -> Any:

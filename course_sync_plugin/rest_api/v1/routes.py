@@ -7,6 +7,7 @@ from course_sync_plugin.rest_api.v1.act import Act, Plan
 from course_sync_plugin.rest_api.v1.resource import Resource
 from course_sync_plugin.rest_api.v1.resources.actions import Actions
 from course_sync_plugin.rest_api.v1.resources.attempts import Attempts
+from course_sync_plugin.rest_api.v1.resources.causes import Causes
 from course_sync_plugin.rest_api.v1.resources.courses import Courses
 from course_sync_plugin.rest_api.v1.resources.decisions import Conflicts, Proposals
 from course_sync_plugin.rest_api.v1.resources.envelopes import Envelopes
@@ -45,6 +46,7 @@ urlpatterns = [
     *_both("proposals", Proposals),
     *_both("links", Links),
     *_both("actions", Actions),
+    re_path("^causes/?$", Causes.as_view(), name="api_causes"),
     re_path("^actions/(?P<name>[a-z][a-z-]{0,63})/plan/?$", Plan.as_view(), name="api_plan"),
     re_path("^actions/(?P<name>[a-z][a-z-]{0,63})/?$", Act.as_view(), name="api_act"),
 ]

@@ -69,7 +69,7 @@ RIGHT = {
     ("actions", "course", "course-v1:Org+Course+{}"): {"letter"},
 }
 #: Options that may be given without a value.
-MAY_BE_EMPTY = {"course", "target", "secret", "operation", "entity_type", "id", "since", "until"}
+MAY_BE_EMPTY = {"course", "target", "secret", "operation", "entity_type", "id", "since", "until", "cause"}
 #: What a note may hold: it is cleaned and cut.
 NOTE = HOSTILE.keys() - {"surrogate", "nul"}
 
@@ -83,6 +83,8 @@ RIGHT_VALUES = {
     "entity": COURSE,
     "file": "-",
     "id": "1",
+    "step": "list",
+    "user": "ann",
 }
 
 

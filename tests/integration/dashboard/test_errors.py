@@ -177,8 +177,8 @@ def test_a_wrong_cause_or_key_is_ignored(client, failed):
 def test_the_number_of_queries_does_not_grow(client, elsewhere, django_assert_max_num_queries):
     sign_in(client, "admin of Org")
     (cause,) = api.list_causes(api.Filters(course=COURSE))["causes"]
-    with django_assert_max_num_queries(16):  # each filter looks its target and course up anew
+    with django_assert_max_num_queries(17):  # each filter looks its target and course up anew
         client.get(address(course=COURSE, target="crm", cause=cause["cause"]))
     client.force_login(User.objects.create_superuser("root"))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(address(cause=cause["cause"]))

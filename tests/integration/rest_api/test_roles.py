@@ -84,7 +84,7 @@ def pages(client: Client, address: str) -> Iterator[dict]:
 
 def test_every_url_has_a_sample():
     named = {pattern.name for pattern in urlpatterns}
-    others = {"api_plan", "api_act", "api_staff_line"}
+    others = {"api_plan", "api_act", "api_staff_line", "api_causes"}
     assert named == {f"api_{name}{one}" for name in ONE for one in ("", "_one")} | others
     assert {"visitor", *ROLES} == SEES.keys()
 
@@ -149,8 +149,9 @@ def test_only_those_who_act_in_a_course_see_plans_and_act(caller):
             if not is_of_site and course not in sees:
                 expected = 404
             needs = {"reset": course, "approve": course, "sync": course, "exclude": None, "include": None}
+            needs |= {f"{step}-cause": None for step in ("assign", "note", "resolve", "reopen")}
             if expected == 200 and needs.get(name, "nothing") is None:
-                expected = 404  # it needs a course, or an entity too
+                expected = 404  # it needs a course, an entity or a cause too
             expected = expected if status == 200 else status
             plan = reverse("course_sync:api_plan", args=[name])
             assert client.get(plan, chosen).status_code == expected, (name, course)
