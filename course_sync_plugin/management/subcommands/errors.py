@@ -40,7 +40,7 @@ def _errors(options: dict[str, Any], out: Output) -> int:
 
 
 def _list(options: dict[str, Any], out: Output) -> int:
-    if options["name"]:
+    if options["name"] or options["user"]:
         raise WrongUsage(_("Say what to do with the cause: assign, note, resolve or reopen."))
     found = api.errors(read_filters(options), state=options["state"])
     for cause in [*found.listed["causes"], *found.ended]:
