@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from course_sync_plugin import api
 from course_sync_plugin.dashboard.access import access_to, for_operators, may_act
+from course_sync_plugin.dashboard.charts import chart
 from course_sync_plugin.dashboard.filters import given, visible_filters
 from course_sync_plugin.dashboard.page import page
 from course_sync_plugin.dashboard.paging import SIZE, seen_last, with_values
@@ -30,6 +31,8 @@ def errors(request: HttpRequest) -> HttpResponse:
         found = api.errors(chosen, opened, seen_last(request), SIZE, state, None if sees.site else sees.orgs)
     except CourseSyncError as error:
         return page(request, "errors", {**context, "error": error.message})
+    for cause in found.listed["causes"]:
+        cause["trend"] = chart(cause["by_day"], top=1)
     return page(request, "errors", {**context, "found": found, **_shown(request, filters["course"], found.members)})
 
 

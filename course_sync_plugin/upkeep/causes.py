@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -24,6 +24,9 @@ _VARIABLE = re.compile(
     r"|\b0x[0-9a-f]+\b|\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b|\d+",
     re.IGNORECASE,
 )
+
+#: Days of the trend of a cause.
+TREND_DAYS = 7
 
 #: The fewest characters of a digest that name a cause.
 FEWEST = 8
@@ -45,7 +48,7 @@ class Cause:
     ``what``: ``operations``, or the state of lanes (``disabled``, ``failing``, ``unreachable``, ``retrying``).
     ``count``: the number of operations or lanes. ``parked``: the number of operations parked behind them. ``first``,
     ``last``: when the oldest and the newest began. ``example``: the key of the oldest problem or lane. ``keys``: those
-    of all of them. ``courses``: the keys of the courses concerned.
+    of all of them. ``courses``: the keys of the courses concerned. ``began``: the times at which they began.
     """
 
     target: str
@@ -61,6 +64,7 @@ class Cause:
     parked: int = 0
     keys: list[int] = attrs.field(factory=list)
     courses: set[int] = attrs.field(factory=set)
+    began: list[datetime] = attrs.field(factory=list)
 
     @property
     def digest(self) -> str:
@@ -78,7 +82,14 @@ class Cause:
         self.count += 1
         self.keys.append(key)
         self.courses.add(course)
-        self.last = max(filter(None, (self.last, since)), default=None)
+        if since:
+            self.began.append(since)
+            self.last = max(self.last or since, since)
+
+    def by_day(self, now: datetime) -> list[int]:
+        """Return how many began in each of the last ``TREND_DAYS`` times 24 hours, the oldest first."""
+        ages = Counter(max(0, (now - since).days) for since in self.began)
+        return [ages[days] for days in reversed(range(TREND_DAYS))]
 
 
 def list_causes(filters: Filters) -> dict[str, Any]:
@@ -109,11 +120,12 @@ def as_listed(causes: Sequence[Cause], most: int | None = None) -> dict[str, Any
     shown = causes[:most]
     operations = _examples(cause for cause in shown if cause.what == "operations")
     examples = _examples_of_lanes(cause for cause in shown if cause.what != "operations")
+    now = datetime.now(UTC)
     return {
         "problems": sum(cause.count for cause in problems),
         "parked": sum(cause.parked for cause in problems),
         "lanes": sum(cause.count for cause in lanes),
-        "causes": [_as_dict(cause, (operations if cause.what == "operations" else examples)) for cause in shown],
+        "causes": [_as_dict(cause, (operations if cause.what == "operations" else examples), now) for cause in shown],
     }
 
 
@@ -210,7 +222,7 @@ def _examples_of_lanes(causes: Iterable[Cause]) -> dict[int, dict[str, Any]]:
     }
 
 
-def _as_dict(cause: Cause, examples: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def _as_dict(cause: Cause, examples: Mapping[int, Mapping[str, Any]], now: datetime) -> dict[str, Any]:
     example = examples.get(cause.example, {})
     status = cause.status or example.get("status")  # a lane does not store the status: its newest attempt does
     advice = advice_for(cause.error_class, status, cause.state or cause.what)
@@ -227,6 +239,7 @@ def _as_dict(cause: Cause, examples: Mapping[int, Mapping[str, Any]]) -> dict[st
         "courses": len(cause.courses),
         "first": cause.first and utc_text(cause.first),
         "last": cause.last and utc_text(cause.last),
+        "by_day": cause.by_day(now),
         "example": example,
         "meaning": str(advice.meaning),
         "action": str(advice.action),

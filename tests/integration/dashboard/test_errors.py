@@ -64,6 +64,10 @@ def test_a_cause_says_what_is_wrong_and_what_to_do(client, failed):
     assert cause["meaning"] in text
     assert cause["action"] in text
     assert f"update {block('vertical', 'unit-0-0')}" in text
+    assert "begun in the last 24 hours: 2" in text
+    assert page.xpath("//article//*[local-name()='svg']/@aria-label") == [
+        "Begun by day, the oldest of seven first: 0, 0, 0, 0, 0, 0, 2"
+    ]
     assert no_inline_code(page)
 
 

@@ -75,6 +75,17 @@ def test_they_are_grouped_by_their_cause(refused):
     assert (lane["error_class"], lane["example"]["course_id"]) == ("TransientError", OTHER)
 
 
+def test_the_trend_of_a_cause_counts_the_days_from_now(refused):
+    newest, older = Problem.objects.filter(reason__startswith="no room").order_by("-pk")[:2]
+    Problem.objects.filter(pk=older.pk).update(since=DatabaseNow(-3 * 86_400 - 60))
+    Problem.objects.filter(pk=newest.pk).update(since=DatabaseNow(60))  # the clock of the database is ahead
+    (cause,) = (one for one in value()["causes"] if one["reason"].startswith("no room"))
+    assert cause["by_day"] == [0, 0, 0, 1, 0, 0, 1]
+    Problem.objects.filter(pk=older.pk).update(since=DatabaseNow(-8 * 86_400))
+    (cause,) = (one for one in value()["causes"] if one["reason"].startswith("no room"))
+    assert cause["by_day"] == [0, 0, 0, 0, 0, 0, 1]
+
+
 def test_the_text_fits_a_terminal_and_cuts_nothing(refused):
     text = shown()
     assert "Operations that failed: 3, parked behind them: 4. Lanes that fail or wait for an" in text

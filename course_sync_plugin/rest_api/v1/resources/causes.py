@@ -56,6 +56,10 @@ class CauseShown(EndedCauseShown):
     courses = serializers.IntegerField(help_text="How many are affected.")
     first = serializers.CharField(allow_null=True)
     last = serializers.CharField(allow_null=True)
+    by_day = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="How many began in each of the last seven times 24 hours, the oldest first.",
+    )
     example = serializers.DictField()
     meaning = serializers.CharField()
     action = serializers.CharField(help_text="What an operator does about it.")
