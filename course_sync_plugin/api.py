@@ -180,6 +180,7 @@ from course_sync_plugin.upkeep.targets.removal import (
 )
 from course_sync_plugin.upkeep.targets.rotate_secret import RotationPlan, rotate_secret, rotate_shown, rotation_plan
 from course_sync_plugin.upkeep.targets.site import Confirmed, SitePlan, confirm_site, site_plans
+from course_sync_plugin.upkeep.targets.token import TokenPlan, token_plan
 from course_sync_plugin.upkeep.words import in_words, local_day, local_time
 
 __all__ = [
@@ -282,6 +283,7 @@ __all__ = [
     "SyncResult",
     "TargetDetails",
     "TargetReport",
+    "TokenPlan",
     "UnlinkPlan",
     "Workers",
     "about_page_url",
@@ -431,6 +433,7 @@ __all__ = [
     "target_tree",
     "test_target",
     "token_of",
+    "token_plan",
     "try_channels",
     "unlink_plan",
     "unlink_shown",

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from course_sync_plugin import api
@@ -19,6 +20,7 @@ from course_sync_plugin.row_actions.form import carry_out_form
 from course_sync_plugin.row_actions.offered import OFFERED, Offered
 
 
+@sensitive_post_parameters("entered")  # no report of an error may hold it
 @csrf_protect
 @transaction.non_atomic_requests  # the network and the course may be slow
 @require_http_methods(["GET", "POST"])
@@ -42,7 +44,8 @@ def _chosen(request: HttpRequest) -> api.Filters:
 
 def _ask(request: HttpRequest, offered: Offered, row: object) -> HttpResponse:
     plans, errors = shown_plans(offered.action, [row])
-    context = {"label": offered.action.label, "plans": plans, "errors": errors, "back": _back(request)}
+    action = offered.action
+    context = {"label": action.label, "asks": action.asks, "plans": plans, "errors": errors, "back": _back(request)}
     return page(request, "act", {**context, "ready": any(token for token, _lines in plans)})
 
 

@@ -40,19 +40,26 @@ class RowAction:
 
     ``plans`` returns for a row what would be done: plans with tokens. ``describe`` returns the lines about a plan.
     ``carry_out`` gets the row and a plan that was shown. Both raise CourseSyncError if it is not possible.
+    ``asks``: the label of a secret that the operator enters beside the plan. It is the third argument of ``carry_out``.
     """
 
     name: str
     label: Promise
     plans: Callable[[Any], Sequence[Any]]
     describe: Callable[[Any], Iterable[str]]
-    carry_out: Callable[[Any, Any], Done]
+    carry_out: Callable[..., Done]
+    asks: Promise | None = None
 
 
-def carry_out(action: RowAction, rows: Sequence[Any], shown: Iterable[str], operator: str, note: str) -> list[Done]:
-    """Carry out the plans that were shown with these tokens, and wake the workers. ``operator``: the name of a user."""
+def carry_out(
+    action: RowAction, rows: Sequence[Any], shown: Iterable[str], operator: str, note: str, entered: str = ""
+) -> list[Done]:
+    """Carry out the plans that were shown with these tokens, and wake the workers.
+
+    ``operator``: the name of a user. ``entered``: the secret that the action asks for.
+    """
     with api.acting(operator, note):
-        results = list(_results(action, rows, dict.fromkeys(shown)))
+        results = list(_results(action, rows, dict.fromkeys(shown), [entered] if action.asks else []))
     _WAKER.request()
     return results
 
@@ -74,7 +81,7 @@ def _planned(action: RowAction, rows: Sequence[Any]) -> tuple[list[tuple[Any, An
     return found, errors
 
 
-def _results(action: RowAction, rows: Sequence[Any], shown: Iterable[str]) -> Iterator[Done]:
+def _results(action: RowAction, rows: Sequence[Any], shown: Iterable[str], entered: Sequence[str]) -> Iterator[Done]:
     """Carry out the plans that were shown with these tokens, one after the other."""
     found, _errors = _planned(action, rows)
     known = {plan.token: (row, plan) for row, plan in found if plan.token}
@@ -83,7 +90,7 @@ def _results(action: RowAction, rows: Sequence[Any], shown: Iterable[str]) -> It
             yield Done(api.no_longer_valid(cleaned(token)[:20]), failed=True)
             continue
         try:
-            yield action.carry_out(*known[token])
+            yield action.carry_out(*known[token], *entered)
         except CourseSyncError as error:
             yield Done(error.message, failed=True)
 

@@ -18,7 +18,8 @@ def carry_out_form(request: HttpRequest, action: RowAction, rows: Sequence[Any])
     The page that is sent as the answer must show the secrets: a message would wait in a cookie or in the session.
     """
     shown = request.POST.getlist("token")[: 10 * MOST_ROWS]
-    results = carry_out(action, rows, shown, request.user.get_username(), request.POST.get("note", ""))
+    note, entered = request.POST.get("note", ""), request.POST.get("entered", "").strip()
+    results = carry_out(action, rows, shown, request.user.get_username(), note, entered)
     for one in results:
         messages.add_message(request, messages.ERROR if one.failed else messages.SUCCESS, cleaned(one.text))
     return [one.secret for one in results if one.secret]

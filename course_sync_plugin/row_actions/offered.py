@@ -21,7 +21,7 @@ from course_sync_plugin.row_actions.error_causes import cause_step, may_step
 from course_sync_plugin.row_actions.exclusions import INCLUDE
 from course_sync_plugin.row_actions.held_runs import APPROVE
 from course_sync_plugin.row_actions.lanes import RESET, pause, resume, retry, skip
-from course_sync_plugin.row_actions.targets import TEST, rotation
+from course_sync_plugin.row_actions.targets import SET_TOKEN, TEST, rotation
 from course_sync_plugin.upkeep.targets.change import get_target
 
 
@@ -29,7 +29,7 @@ from course_sync_plugin.upkeep.targets.change import get_target
 class Offered:
     """An action that is offered. ``find`` returns its row, or None.
 
-    ``of_site``: it concerns more than one course. ``has_secret``: its result is a secret, which only a page may show.
+    ``of_site``: it concerns more than one course. ``has_secret``: it shows or takes a secret, which only a page may do.
     ``of_cause``: it can be limited to a cause of errors. ``may_act``: decides who may act on a cause.
     """
 
@@ -121,6 +121,7 @@ _ALL = (
     Offered(INCLUDE, _exclusion),
     *(Offered(decision(take), _itself) for take in ("openedx", "remote", "base", "accept", "reject")),
     Offered(TEST, _target, of_site=True),
+    Offered(SET_TOKEN, _target, of_site=True, has_secret=True),
     Offered(rotation(24), _target, of_site=True, has_secret=True),
     Offered(rotation(0), _target, of_site=True, has_secret=True),
 )

@@ -1,4 +1,4 @@
-"""The actions on a target: test it, and rotate its secret."""
+"""The actions on a target: test it, rotate its secret, and set its access token."""
 
 from __future__ import annotations
 
@@ -84,5 +84,27 @@ def rotation(hours: float) -> RowAction:
     name = "rotate-secret" if hours else "replace-secret"
     return RowAction(name, soft if hours else hard, plans, _about_rotation, _rotate)
 
+
+def _about_token(plan: api.TokenPlan) -> Iterator[str]:
+    text = _("Target {name}, {host}, would get requests with the token that you enter below.")
+    yield text.format(name=plan.name, host=plan.host or _("no host"))
+    yield _("Lanes that are failing or wait for an attempt go on at once.")
+    yield _("The token is stored encrypted, and it is never shown.")
+
+
+def _set_token(_target: Target, plan: api.TokenPlan, entered: str) -> Done:
+    going_on = api.set_token(plan.name, entered)
+    told = _("Target {name} has a new token. Lanes that go on: {n}.")
+    return Done(told.format(name=plan.name, n=going_on.lanes))
+
+
+SET_TOKEN = RowAction(
+    name="set-token",
+    label=gettext_lazy("Set the access token"),
+    plans=lambda target: [api.token_plan(target.name)],
+    describe=_about_token,
+    carry_out=_set_token,
+    asks=gettext_lazy("The new access token"),
+)
 
 TEST = RowAction("test", gettext_lazy("Test"), _test_plans, _about_test, _test)

@@ -25,8 +25,8 @@ class TargetReport:
 
     ``options``: those that are set, as texts by name. ``orgs``, ``courses``, ``entity_types``: what the target is
     subscribed to; if they are empty, all. ``needs_link``: it gets a course only when that is linked to a counterpart.
-    ``has_secret``: its messages or its notices are signed with one. ``state``: as in ``targets`` of a status.
-    ``attention``: what an operator should know, the most urgent first.
+    ``has_secret``: its messages or its notices are signed with one. ``uses_token``: its API needs one.
+    ``state``: as in ``targets`` of a status. ``attention``: what an operator should know, the most urgent first.
     """
 
     name: str
@@ -38,6 +38,7 @@ class TargetReport:
     entity_types: tuple[str, ...]
     needs_link: bool
     has_secret: bool
+    uses_token: bool
     state: dict[str, Any]
     attention: Sequence[Attention]
 
@@ -81,6 +82,7 @@ def _report(row: Target, state: dict[str, Any]) -> TargetReport:
         entity_types=tuple(row.entity_types),
         needs_link=bool(backend and backend.needs_link),
         has_secret=bool(backend and (backend.uses_secret or backend.inbound)),
+        uses_token=bool(backend and backend.uses_token),
         state=state,
         attention=attention_of_target(state),
     )
