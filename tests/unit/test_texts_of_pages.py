@@ -13,11 +13,21 @@ from course_sync_plugin.upkeep.words import WORDS
 from tests.unit.catalogues import LOCALE
 
 PACKAGE = LOCALE.parents[1]
-TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
+#: Those of Django. A template of Mako gets its texts from the code (course_sync_plugin/host_pages).
+TEMPLATES = sorted(set((PACKAGE / "templates").rglob("*.html")) - set((PACKAGE / "templates" / "mako").rglob("*")))
 SCRIPTS = sorted((PACKAGE / "static").rglob("*.js"))
 
 #: The folders and modules whose sentences pages show.
-SPEAKING = ("admin", "dashboard", "roles", "row_actions", "templatetags", "upkeep/reports", "upkeep/status")
+SPEAKING = (
+    "admin",
+    "dashboard",
+    "host_pages",
+    "roles",
+    "row_actions",
+    "templatetags",
+    "upkeep/reports",
+    "upkeep/status",
+)
 MODULES = [path for name in SPEAKING for path in sorted((PACKAGE / name).rglob("*.py"))]
 MODULES += [PACKAGE / "upkeep" / name for name in ("advice.py", "decisions.py", "exclusions.py", "filters.py")]
 

@@ -30,6 +30,9 @@ from course_sync_plugin.upkeep.words import in_words
 #: The most rows of a table that are looked through at once for the few that are looked for.
 LOOKED_THROUGH = 1000
 
+#: Courses whose runs and attempts may be sorted by the database.
+FEW_COURSES = 50
+
 #: More runs than end at one time.
 MOST_AT_ONE_TIME = 100
 
@@ -77,19 +80,21 @@ def chosen_actions(chosen: HistoryFilters) -> QuerySet[OperatorAction]:
 
 def _runs(chosen: HistoryFilters, before: Place | None, size: int) -> Found:
     most = _most(size, chosen.text, chosen.state)
-    rows = _read(chosen_runs(chosen).select_related("course"), "ended_at", RUN, before, most)
-    return _found([_run(row) for row in rows], chosen, most)
+    rows = _before(chosen_runs(chosen).select_related("course"), "ended_at", RUN, before)
+    return _found([_run(row) for row in _first(rows, chosen, most)], chosen, most)
 
 
 def _attempts(chosen: HistoryFilters, before: Place | None, size: int) -> Found:
     most = _most(size, chosen.text, chosen.state)
     found = chosen_attempts(chosen).select_related("target", "lane__course").defer("head", "body")
-    return _found([_attempt(row) for row in _read(found, "began_at", ATTEMPT, before, most)], chosen, most)
+    rows = _before(found, "began_at", ATTEMPT, before)
+    return _found([_attempt(row) for row in _first(rows, chosen, most)], chosen, most)
 
 
 def _actions(chosen: HistoryFilters, before: Place | None, size: int) -> Found:
     most = _most(size, chosen.text, chosen.state, chosen.target, chosen.course_keys is not None)
-    return _found([_action(row) for row in _read(chosen_actions(chosen), "at", ACTION, before, most)], chosen, most)
+    rows = _before(chosen_actions(chosen), "at", ACTION, before)[:most]
+    return _found([_action(row) for row in rows], chosen, most)
 
 
 def _operations(chosen: HistoryFilters, before: Place | None, size: int) -> Found:
@@ -97,7 +102,7 @@ def _operations(chosen: HistoryFilters, before: Place | None, size: int) -> Foun
     most = _most(size, chosen.text, chosen.state)
     runs, are_more = _runs_with(chosen, before, most)
     found = JournalOperation.objects.filter(run__in=runs).select_related("run__course").defer("previous")
-    rows = _read(_like(found, chosen), "run__ended_at", OPERATION, before, most)
+    rows = list(_before(_like(found, chosen), "run__ended_at", OPERATION, before)[:most])
     waiting = Problem.objects.filter(operation__in=rows, state__in=OPEN_STATES)
     failed = set(waiting.values_list("operation_id", flat=True)) if rows else set()
     result = _found([_operation(row, failed) for row in rows], chosen, most)
@@ -131,13 +136,19 @@ def _like(rows: QuerySet[JournalOperation], chosen: HistoryFilters) -> QuerySet[
     return rows.filter(operation=chosen.operation) if chosen.operation else rows
 
 
-def _read(rows: QuerySet[Row], column: str, kind: str, before: Place | None, most: int) -> list[Row]:
-    """Return the first rows before a place, in the order of places."""
+def _first(ordered: QuerySet[Row], chosen: HistoryFilters, most: int) -> list[Row]:
+    """Return the first rows. Those of a few courses are few enough to be sorted in one query."""
+    are_few = chosen.courses is not None and len(chosen.courses) <= FEW_COURSES
+    return list(ordered[:most]) if are_few else first_rows(ordered, most)
+
+
+def _before(rows: QuerySet[Row], column: str, kind: str, before: Place | None) -> QuerySet[Row]:
+    """Return the rows before a place, in the order of places."""
     if before:
         rank = KINDS.index(kind)
         rows = rows.filter(_earlier(column, before) if rank > before.rank else _not_later(column, before))
         rows = rows.filter(_earlier(column, before) | Q(pk__lt=before.id)) if rank == before.rank else rows
-    return first_rows(rows.order_by(f"-{column}", "-pk"), most)
+    return rows.order_by(f"-{column}", "-pk")
 
 
 def _earlier(column: str, place: Place) -> Q:
