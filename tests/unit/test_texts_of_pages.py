@@ -18,16 +18,7 @@ TEMPLATES = sorted(set((PACKAGE / "templates").rglob("*.html")) - set((PACKAGE /
 SCRIPTS = sorted((PACKAGE / "static").rglob("*.js"))
 
 #: The folders and modules whose sentences pages show.
-SPEAKING = (
-    "admin",
-    "dashboard",
-    "host_pages",
-    "roles",
-    "row_actions",
-    "templatetags",
-    "upkeep/reports",
-    "upkeep/status",
-)
+SPEAKING = ("admin", "dashboard", "roles", "row_actions", "templatetags", "upkeep/reports", "upkeep/status")
 MODULES = [path for name in SPEAKING for path in sorted((PACKAGE / name).rglob("*.py"))]
 MODULES += [PACKAGE / "upkeep" / name for name in ("advice.py", "decisions.py", "exclusions.py", "filters.py")]
 
