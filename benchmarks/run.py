@@ -10,7 +10,7 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import product
@@ -134,12 +134,7 @@ def delivery() -> Iterator[Figure]:
 def load() -> Iterator[Figure]:
     """Measure sites of several sizes against the smallest, the memory of a worker, and the throughput of workers."""
     for name, database in databases().items():
-        with ExitStack() as stack:
-            environments = {f"{size:,} operations, {n:,} courses": stack.enter_context(database()) for size, n in SITES}
-            for (operations, courses), environment in zip(SITES, environments.values(), strict=True):
-                in_fresh_process("large_site.py", operations, courses, **environment)
-            measured = taking_turns(SITE_ROUNDS, "load.py", environments=environments)
-        yield from _steps(name, measured, STEP_BUDGETS)
+        yield from _steps(name, _on_sites(database, SITES, "load.py"), STEP_BUDGETS)
         with database() as environment:
             grown = in_fresh_process("workers.py", "memory", DELIVERED, **environment)
         yield Figure(f"{name}: growth of a worker's memory, {DELIVERED:,} operations", grown, "MB")
@@ -150,6 +145,15 @@ def load() -> Iterator[Figure]:
             what = "{} processes, {} lanes each at once".format(*case.split())
             yield Figure(f"{name}: {what}: operations in a second", per_second, "")
             yield Figure(f"{name}: {what}: one process and lane = 1", per_second / slowest)
+
+
+def _on_sites(database: Callable[[], Any], sites: Sequence[tuple[int, int]], script: str) -> list[Mapping[str, Any]]:
+    """Make sites of several sizes, each in a database of its own, and measure them in turns."""
+    with ExitStack() as stack:
+        environments = {f"{size:,} operations, {n:,} courses": stack.enter_context(database()) for size, n in sites}
+        for (operations, courses), environment in zip(sites, environments.values(), strict=True):
+            in_fresh_process("large_site.py", operations, courses, **environment)
+        return taking_turns(SITE_ROUNDS, script, environments=environments)
 
 
 def _steps(
@@ -170,12 +174,9 @@ def _steps(
 def pages() -> Iterator[Figure]:
     """Measure the pages and the lists of the API on sites of several sizes against the smallest."""
     for name, database in databases().items():
-        with ExitStack() as stack:
-            environments = {f"{size:,} operations, {n:,} courses": stack.enter_context(database()) for size, n in ENDS}
-            for (operations, courses), environment in zip(ENDS, environments.values(), strict=True):
-                in_fresh_process("large_site.py", operations, courses, **environment)
-            measured = taking_turns(SITE_ROUNDS, "pages.py", environments=environments)
-        yield from _steps(name, measured, dict.fromkeys(measured[0][next(iter(environments))]["seconds"], PAGE_BUDGET))
+        measured = _on_sites(database, ENDS, "pages.py")
+        smallest, *_others = measured[0].values()
+        yield from _steps(name, measured, dict.fromkeys(smallest["seconds"], PAGE_BUDGET))
 
 
 def refusals() -> Iterator[Figure]:
