@@ -38,7 +38,7 @@ def switched_on(settings):
     folders = settings.MAKO_TEMPLATE_DIRS_BASE
     before = list(folders)
     common.add_to_pages_of_the_host(settings)
-    (mako,) = [one for one in settings.TEMPLATES if "edxmako" in one["BACKEND"]]
+    mako = next(one for one in settings.TEMPLATES if one["NAME"] == "mako")
     assert mako["DIRS"] == folders  # the host reads the list that we changed
     apps.get_app_config("edxmako").ready()
     yield
