@@ -13,6 +13,7 @@ PAGES = [
     "/course_sync/",
     "/course_sync/act/pause/?target=crm",
     "/course_sync/act/test/?target=crm",
+    "/course_sync/act/set-token/?target=canvas",
     "/course_sync/targets/",
     "/course_sync/targets/crm/",
     "/course_sync/performance/",
