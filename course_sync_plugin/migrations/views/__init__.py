@@ -53,9 +53,13 @@ class _Views(Operation):
 
 
 class MakeViews(_Views):
-    """Makes the views of a version; drops them when the migration is undone."""
+    """Makes the views of a version; drops them when the migration is undone.
+
+    MariaDB and MySQL have no transaction for this: if it is cut off, some views are there when it runs again.
+    """
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        self._drop(schema_editor)
         self._make(schema_editor)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

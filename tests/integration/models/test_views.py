@@ -15,7 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
 from course_sync_plugin import api
-from course_sync_plugin.migrations.views import UNDER_VIEWS, around, statements
+from course_sync_plugin.migrations.views import UNDER_VIEWS, MakeViews, around, statements
 from course_sync_plugin.migrations.views.dialects import DIALECTS
 from course_sync_plugin.models import Course, DailySummary, DatabaseNow, HeldRun, Lane, Marker, Target
 from course_sync_plugin.testing.faults import Fail
@@ -336,6 +336,13 @@ class TestALaterMigration:
         finally:
             self.migrate(*operations, back=True)
         assert [row.keys() for row in view("course_targets")] == [row.keys() for row in before]
+
+    def test_one_that_was_cut_off_makes_the_views_when_it_runs_again(self, delivered):
+        before = [view(name.removeprefix("course_sync_view_")) for name in NAMES]
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP VIEW {NAMES[-1]}")  # the others are there
+        self.migrate(MakeViews("first"))
+        assert len([view(name.removeprefix("course_sync_view_")) for name in NAMES]) == len(before)
 
     def test_it_adds_a_column_that_may_be_null_while_the_views_are_there(self, delivered):
         added = AddField("lane", "note", models.TextField(null=True))
