@@ -67,5 +67,6 @@ def _try_out(client: DiscourseClient) -> tuple[bool, str]:
         return True, f"The API key acts as the administrator '{user.username}'."
     return False, (
         f"The API key acts as '{user.username}', who is no administrator. Only administrators may create categories, "
-        "and only their topics may have short titles. Name one with the option 'api_username'."
+        "and only their topics may have short titles. Take a key of an administrator, or name one with the option "
+        "'api_username'."
     )

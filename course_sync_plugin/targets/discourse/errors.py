@@ -97,13 +97,26 @@ DISCOURSE_ERRORS: Errors = MappingProxyType(
 )
 
 
+#: What Discourse answers in maintenance. A server in front of it gives 503 too, but not as JSON with this error type.
+_READ_ONLY = "read_only"
+_READ_ONLY_ERROR = Resolution(
+    TransientError,
+    "{where} is read-only ({status}): the forum is in maintenance, or an administrator has made it so. It is tried "
+    "again by itself.",
+)
+
+
 @attrs.frozen
 class Refusal:
-    """The body of a refusal. ``words``: its messages. ``wait``: the seconds that it asks to wait, or None."""
+    """The body of a refusal.
+
+    ``words``: its messages. ``wait``: the seconds that it asks to wait, or None. ``kind``: its error type, or empty.
+    """
 
     is_json: bool
     words: tuple[str, ...] = ()
     wait: float | None = None
+    kind: str = ""
 
 
 def read_refusal(body: bytes, content_type: str, redact: Callable[[str], str]) -> Refusal:
@@ -121,7 +134,8 @@ def read_refusal(body: bytes, content_type: str, redact: Callable[[str], str]) -
     words = [word for word in (said if isinstance(said, list) else [])[:MESSAGES] if isinstance(word, str)]
     lines = (single_line(redact(word), MESSAGE_CHARACTERS) for word in words)
     wait = extras.get("wait_seconds") if isinstance(extras, dict) else None
-    return Refusal(True, tuple(filter(None, lines)), wait if RETRY_AFTER.holds(wait) else None)
+    kind = str(value.get("error_type") or "")
+    return Refusal(True, tuple(filter(None, lines)), wait if RETRY_AFTER.holds(wait) else None, kind)
 
 
 def refusal_error(
@@ -131,7 +145,7 @@ def refusal_error(
 
     A 403 whose words are not those of a bad key is Forbidden. In another language it may still be a bad key.
     """
-    said = " ".join(refusal.words)
+    said = "; ".join(refusal.words)
     if status in _OF_DISCOURSE and not refusal.is_json:
         return not_json(where, status=status, **context)
     if status == 429:
@@ -143,6 +157,8 @@ def refusal_error(
         kind = Forbidden if status == 403 else Refused
         text = f"{where} refused ({status}): {said or 'it gives no reason.'}"
         return kind(text, words=refusal.words, status=status, **context)
+    if status == 503 and refusal.kind == _READ_ONLY:
+        errors = {**errors, 503: _READ_ONLY_ERROR}
     return status_error(status, headers, where=where, errors=errors, **context)
 
 
@@ -150,7 +166,8 @@ def bad_key(where: str, **context: Any) -> ConfigurationError:
     """Return the error for an API key that is not valid for the user."""
     return ConfigurationError(
         f"{where} does not accept the API key (403). It may be revoked, or not be one of the user that the option "
-        "'api_username' names, or this user may be suspended.",
+        "'api_username' names, or this user may be suspended, or its scope may not be Global. 'set-token' takes "
+        "another key.",
         status=403,
         **context,
     )

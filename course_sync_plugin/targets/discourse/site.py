@@ -69,7 +69,7 @@ class DiscourseSite(Site):
             number = same.id if same else ""
             raise ConfigurationError(
                 f"The forum has a category '{free[0]}' already. To link it, give its number with --remote {number}. "
-                "To have a new one, rename it first."
+                "To have a new one, first give that one another name and another slug."
             )
         return Counterpart("", name, "")
 

@@ -268,6 +268,19 @@ class TestLinks:
             api.link_plan(COURSE, "crm", "")
         assert calls(forum) == []
 
+    def test_who_does_as_the_refusal_says_gets_a_new_category(self, shelf, forum):
+        publish(shelf, "1", titles={"course": "Bees"})
+        add_target(forum)
+        plan = api.link_plan(COURSE, "crm", "")
+        assert api.link_shown(COURSE, "crm", "", "openedx", plan.token).error == ""
+        old = int(Link.objects.get().remote_id)
+        api.unlink_shown(COURSE, "crm", api.unlink_plan(COURSE, "crm").token)
+        with pytest.raises(ConfigurationError, match="give that one another name and another slug"):
+            api.link_plan(COURSE, "crm", "")
+        forum.person("admin").edit_category(old, name="Old bees", slug="old-bees")
+        plan = api.link_plan(COURSE, "crm", "")
+        assert api.link_shown(COURSE, "crm", "", "openedx", plan.token).error == ""
+
     def test_another_run_of_a_linked_course_gets_another_name(self, shelf, forum):
         publish(shelf, "1", titles={"course": "Bees"})
         add_target(forum)
@@ -389,6 +402,7 @@ class TestTarget:
         [
             ([], True, "administrator 'system'"),
             (["api_username=student"], False, "no administrator"),
+            (["api_username=student"], False, "Take a key of an administrator"),
             (["api_username=nobody"], False, "does not accept the API key"),
         ],
     )

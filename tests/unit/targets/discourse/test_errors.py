@@ -31,6 +31,11 @@ class TestKeys:
         assert raised.value.exchange.status == 403
         assert len(forum.requests) == 1
 
+    def test_the_message_of_a_bad_key_names_its_scope_and_the_way_out(self, forum, client):
+        forum.revoke(forum.key)
+        with pytest.raises(ConfigurationError, match=r"scope may not be Global.*'set-token'"):
+            categories.children(client)
+
     def test_an_unknown_user_is_for_the_operator(self, connect):
         with pytest.raises(ConfigurationError, match="'api_username'"):
             categories.children(connect(api_username="nobody"))
@@ -106,9 +111,21 @@ class TestStatuses:
 
     def test_a_forum_that_is_read_only_is_no_answer(self, forum, client):
         forum.read_only = True
-        with pytest.raises(TransientError) as raised:
+        with pytest.raises(TransientError, match=r"127\.0\.0\.1:\d+ is read-only \(503\)") as raised:
             categories.create(client, name="Demo course")
         assert "read only mode" in raised.value.exchange.body
+        assert raised.value.context["status"] == 503
+
+    def test_a_503_of_another_kind_is_not_taken_for_a_forum_that_is_read_only(self, forum, client):
+        forum.faults.append(Refuse(instead=Answer.json({"errors": ["Too busy"], "error_type": "busy"}, 503)))
+        with pytest.raises(TransientError, match="answered 503"):
+            categories.children(client)
+
+    def test_each_message_of_a_refusal_stands_alone(self, forum, client):
+        value = {"errors": ["Title has already been used", "Category is reserved"]}
+        forum.faults.append(Refuse(instead=Answer.json(value, 422)))
+        with pytest.raises(Refused, match="already been used; Category is reserved"):
+            categories.children(client)
 
     def test_what_is_not_there(self, client):
         with pytest.raises(NotThere) as raised:
