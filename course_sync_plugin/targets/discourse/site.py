@@ -10,7 +10,7 @@ import attrs
 
 from course_sync_plugin.data import Entity
 from course_sync_plugin.exceptions import ConfigurationError
-from course_sync_plugin.targets.discourse import categories
+from course_sync_plugin.targets.discourse import categories, tags
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.entity_topics import EntityTopics
 from course_sync_plugin.targets.discourse.listing import Listing, NoCategory
@@ -84,6 +84,8 @@ class DiscourseSite(Site):
         category = self._linked()
         if not category.takes_topics:
             raise ConfigurationError(_no_right(f"create topics in the category '{category.name}'"))
+        if self._mapping.sections_are_tags and not tags.may_create(self._client):
+            raise ConfigurationError(f"{_no_right('create tags')} The forum's settings for tags say who may.")
         if not self._mapping.sections_are_tags and not category.can_edit:
             without = "Or take the option sections=tag, which needs no sub-categories."
             raise ConfigurationError(f"{_no_right('create sub-categories')} {without}")

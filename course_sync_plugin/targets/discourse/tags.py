@@ -8,10 +8,22 @@ from typing import Any
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.fields import Fields
 
+_RIGHTS = ("can_create_tag", "can_tag_topics")
+
 
 def names(client: DiscourseClient) -> frozenset[str]:
     """Return the names of all tags that the user may see, also of those in groups and of single categories."""
     return client.get("/tags.json", lambda answer: frozenset(_listed(answer)))
+
+
+def may_create(client: DiscourseClient) -> bool:
+    """Tell whether the user of the key may create tags and give them to topics.
+
+    The forum leaves out tags of a user who may not, and says nothing. Source: discourse,
+    app/serializers/site_serializer.rb (``can_create_tag``, ``can_tag_topics``).
+    """
+    answers = client.get("/site.json", lambda answer: [answer.values.get(name) for name in _RIGHTS])
+    return False not in answers
 
 
 def tag_names(shown: Fields) -> tuple[str, ...]:

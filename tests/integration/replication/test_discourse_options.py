@@ -336,6 +336,16 @@ class TestLinks:
         with pytest.raises(ConfigurationError, match=r"may not create sub-categories.*sections=tag"):
             api.link_plan(COURSE, "crm", a_category(forum))
 
+    def test_a_user_who_may_not_create_tags(self, shelf, forum):
+        """The forum would leave out the tags of the sections, and say nothing."""
+        publish(shelf, "1")
+        add_target(forum, "api_username=teacher", "sections=tag")
+        remote = a_category(forum)
+        with pytest.raises(ConfigurationError, match=r"may not create tags.*api_username"):
+            api.link_plan(COURSE, "crm", remote)
+        forum.forum.settings.create_tag_trust_level = 2
+        assert api.link_plan(COURSE, "crm", remote).remote_id == remote
+
     def test_what_is_there_is_taken_over(self, shelf, forum):
         publish(shelf, "1")
         add_target(forum)
