@@ -7,7 +7,9 @@ import io
 import os
 import tarfile
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,20 @@ def packed(path: Path, names: list[str], **form) -> Path:
         for name in names:
             tar.addfile(member(name))
     return path
+
+
+def measured(act: Callable[[], Any]) -> tuple[Any, int]:
+    """Return what a call returns, and the most bytes that it held at once.
+
+    Threads of other tests are measured too, so the smallest of three measurements counts.
+    """
+    peaks = []
+    for _ in range(3):
+        tracemalloc.start()
+        result = act()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return result, min(peaks)
 
 
 def refusal(path: Path) -> str:
@@ -133,10 +149,7 @@ def test_a_bomb_goes_off_nowhere(tmp_path: Path, name: str):
     with gzip.open(path, "wb") as out:
         out.write(member(name, size=2**30).tobuf())
         out.write(bytes(2**20))
-    tracemalloc.start()
-    message = refusal(path)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    message, peak = measured(lambda: refusal(path))
     assert f"'{name}' is refused" in message
     assert peak < 8 * 2**20
 
@@ -161,10 +174,7 @@ def test_a_header_too_large_for_memory_is_refused(tmp_path: Path, kind: bytes, m
         out.write(member("long", kind, size=32 * 2**20).tobuf())
         for _ in range(32):
             out.write(bytes(2**20))
-    tracemalloc.start()
-    message = refusal(path)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    message, peak = measured(lambda: refusal(path))
     assert (f"'course/{members - 1}'" if members else "its first header") in message
     assert "larger than those of any course" in message
     assert peak < 8 * 2**20
@@ -190,10 +200,8 @@ def test_global_headers_are_not_copied_for_every_member(tmp_path: Path):
     """An archive made by git has a global header with a comment; a hostile one has thousands."""
     told = {f"comment{at}": "" for at in range(5000)}
     path = packed(tmp_path / "g.tar.gz", [f"course/{at}.txt" for at in range(500)], pax_headers=told)
-    tracemalloc.start()
-    assert list(read_all(path)) == ["course.xml"]
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    found, peak = measured(lambda: list(read_all(path)))
+    assert found == ["course.xml"]
     assert peak < 16 * 2**20
 
 
