@@ -148,7 +148,7 @@ def first_fill(system: System, structure: Structure) -> tuple[int, int]:
 
 
 def look(system: System) -> tuple[int, int]:
-    """Look at a counterpart that nobody has touched. Return the number of requests and of objects there."""
+    """Look at a counterpart without changes. Return the number of requests and of objects there."""
     from course_sync_plugin import api
 
     (polled,) = api.poll_now("far")

@@ -50,7 +50,7 @@ def addresses() -> dict[str, str]:
 
 
 def operator() -> Any:
-    """Return a client that has signed in as somebody who may see the whole site."""
+    """Return a test client that is signed in as a superuser."""
     from django.contrib.auth import get_user_model
     from django.test import Client
 

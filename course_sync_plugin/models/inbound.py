@@ -27,8 +27,8 @@ class InboundEvent(models.Model):
 
     ``received_at``: the time of the database. ``body``: the raw bytes. ``content_type``, ``event_name``, ``event_id``:
     from headers, cleaned and cut; empty if there were none. ``taken_at``: when the notice was acted on; NULL: not yet.
-    ``digest``: :meth:`digest_of` while the notice waits; whoever sets ``taken_at`` sets it to NULL, before it reads the
-    other system. So the same notice is stored only once while it waits, and again after that.
+    ``digest``: :meth:`digest_of` while the notice waits. The code that sets ``taken_at`` sets it to NULL, before it
+    reads the other system. So the same notice is stored only once while it waits, and again after that.
 
     The constraint of the foreign key is left out, so that an INSERT does not lock the row of the target.
 

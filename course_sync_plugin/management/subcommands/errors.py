@@ -28,7 +28,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("step", metavar="STEP", nargs="?", type=one_of(*words), default=_LIST, help=help_text)
     help_text = _("the cause, as the list names it: the first characters of its digest are enough")
     parser.add_argument("name", metavar="CAUSE", nargs="?", default="", help=help_text)
-    help_text = _("with 'assign': the name of the user; without it nobody")
+    help_text = _("with 'assign': the name of the user; if it is left out, the cause is assigned to nobody")
     parser.add_argument("user", metavar="USER", nargs="?", default="", help=help_text)
     help_text = _("which causes are listed: open (default; also those that came back), resolved or all")
     parser.add_argument("--state", metavar="STATE", type=one_of(*api.NOTED_STATES), default="open", help=help_text)

@@ -75,7 +75,7 @@ def poll(link: Link) -> Looked | None:
 
 
 def wait_after(seconds: float, quiet: int) -> float:
-    """Return the seconds until the next look: the more, the longer nobody has changed anything."""
+    """Return the seconds until the next look. They grow while nothing changes at the counterpart."""
     return seconds * min(1 + quiet // _QUIET, _MOST_QUIET)
 
 
