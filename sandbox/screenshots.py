@@ -21,7 +21,7 @@ WIDTH = 1300
 
 def main() -> int:
     """Write the pictures. Return 0, or 1 if there is no Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = find_chromium()
     if found is None:
         print("Chromium was not found (Debian: apt-get install chromium).", file=sys.stderr)
         return 1
@@ -37,6 +37,11 @@ def main() -> int:
             print(f"docs/images/{name}.png")
         browser.close()
     return 0
+
+
+def find_chromium() -> str | None:
+    """Return the path of a browser that Playwright can drive, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @contextmanager

@@ -21,6 +21,9 @@ _TITLES: Mapping[str, Promise] = {
     "reopen-cause": gettext_lazy("Open again"),
 }
 
+#: The steps, by the names of their actions.
+STEPS = tuple(_TITLES)
+
 
 def cause_step(step: str) -> RowAction:
     """Return the action that takes a step. Its rows are filters: ``cause``, and ``id``, the user for an assignment."""

@@ -17,7 +17,7 @@ from course_sync_plugin.roles.access import Access
 from course_sync_plugin.row_actions.action import RowAction
 from course_sync_plugin.row_actions.courses import EXCLUDE, SYNC
 from course_sync_plugin.row_actions.decisions import decision
-from course_sync_plugin.row_actions.error_causes import cause_step, may_step
+from course_sync_plugin.row_actions.error_causes import STEPS, cause_step, may_step
 from course_sync_plugin.row_actions.exclusions import INCLUDE
 from course_sync_plugin.row_actions.held_runs import APPROVE
 from course_sync_plugin.row_actions.lanes import RESET, pause, resume, retry, skip
@@ -110,10 +110,7 @@ _ALL = (
     Offered(resume(_itself), _itself),
     Offered(retry(_itself), _itself, of_cause=True),
     Offered(skip(_itself), _itself, of_cause=True),
-    *(
-        Offered(cause_step(step), _of_cause, of_cause=True, may_act=may_step)
-        for step in ("assign-cause", "note-cause", "resolve-cause", "reopen-cause")
-    ),
+    *(Offered(cause_step(step), _of_cause, of_cause=True, may_act=may_step) for step in STEPS),
     Offered(RESET, _lane),
     Offered(APPROVE, _held),
     Offered(SYNC, _course),

@@ -107,10 +107,21 @@ def find_causes(filters: Filters) -> list[Cause]:
     return sorted(causes, key=lambda cause: (-cause.count - cause.parked, cause.target, cause.reason))
 
 
-def cause_of(chosen: Filters) -> Cause | None:
-    """Return the cause that the filters name, as they show it: the only one whose digest begins so, or None."""
-    found = [one for one in find_causes(chosen) if one.digest.startswith(chosen.cause)]
-    return found[0] if len(found) == 1 and len(chosen.cause) >= FEWEST else None
+def causes_named(chosen: Filters, digest: str) -> list[Cause]:
+    """Return those of the causes whose digest begins so."""
+    return [one for one in find_causes(chosen) if one.digest.startswith(digest)]
+
+
+def keys_of_cause(chosen: Filters) -> tuple[set[int], set[int]]:
+    """Return the keys of the problems and those of the lanes that have the cause which the filters name.
+
+    It has either operations or lanes. Both sets are empty if there is no such cause, or more than one.
+    """
+    found = causes_named(chosen, chosen.cause)
+    if len(found) != 1 or len(chosen.cause) < FEWEST:
+        return set(), set()
+    keys = set(found[0].keys)
+    return (keys, set()) if found[0].what == "operations" else (set(), keys)
 
 
 def as_listed(causes: Sequence[Cause], most: int | None = None) -> dict[str, Any]:

@@ -90,18 +90,8 @@ def resolution_of(conflict: Conflict, take: str) -> Decision:
     # An open conflict: each side keeps its value. What is taken replaces that of the other side.
     replaced = conflict.taken or (Take.REMOTE if take == Take.OPENEDX else Take.OPENEDX).value
     value, now = values[Take(take).value], values.get(replaced)
-    parts = ("resolve", str(conflict.pk), take, conflict.state, repr(value), repr(now))
-    return Decision(
-        id=conflict.pk,
-        course_id=conflict.course.key,
-        target=conflict.target_name,
-        entity_id=conflict.entity_id,
-        field=conflict.field,
-        take=take,
-        value=value,
-        instead_of=now,
-        token=token_of(*parts),
-    )
+    token = token_of("resolve", str(conflict.pk), take, conflict.state, repr(value), repr(now))
+    return _decision(conflict, take, value, now, token)
 
 
 def resolve(plan: Decision) -> Decided:
@@ -122,16 +112,21 @@ def decision_of(proposal: Proposal, decision: str) -> Decision:
         text = _("Proposal {id} has ended already: {state}.")
         raise ConfigurationError(text.format(id=proposal.pk, state=proposal.get_state_display()))
     value, now = (proposal.value, proposal.base) if decision == "accept" else (proposal.base, proposal.value)
+    token = token_of(decision, str(proposal.pk), proposal.state, repr(value), repr(now))
+    return _decision(proposal, decision, value, now, token)
+
+
+def _decision(row: Conflict | Proposal, take: str, value: Any, instead_of: Any, token: str) -> Decision:
     return Decision(
-        id=proposal.pk,
-        course_id=proposal.course.key,
-        target=proposal.target_name,
-        entity_id=proposal.entity_id,
-        field=proposal.field,
-        take=decision,
+        id=row.pk,
+        course_id=row.course.key,
+        target=row.target_name,
+        entity_id=row.entity_id,
+        field=row.field,
+        take=take,
         value=value,
-        instead_of=now,
-        token=token_of(decision, str(proposal.pk), proposal.state, repr(value), repr(now)),
+        instead_of=instead_of,
+        token=token,
     )
 
 

@@ -71,9 +71,9 @@ def ended_causes(present: Collection[str], orgs: Orgs, state: str, target: int |
     They are found among the newest ``LOOKED_THROUGH`` steps. One that the reader may not read is left out.
     """
     rows = _steps() if target is None else _steps().filter(cause__target=target)
-    found = _by_cause(sorted(rows.order_by("-pk")[:LOOKED_THROUGH], key=lambda step: step.pk))
+    found = _by_cause(list(rows.order_by("-pk")[:LOOKED_THROUGH])[::-1])
     shown = []
-    for digest, steps in reversed(found.items()):
+    for digest, steps in sorted(found.items(), key=lambda item: -item[1][-1].pk):
         noted = _noted(steps, orgs, None, is_there=False)
         if digest not in present and noted.steps and is_shown(noted, state):
             shown.append(_ended(steps[-1].cause, noted))
@@ -85,10 +85,10 @@ def _steps() -> Any:
 
 
 def _by_cause(steps: Iterable[ErrorStep]) -> dict[str, list[ErrorStep]]:
-    """Group steps by the digest of their cause; that with the newest step comes last."""
+    """Group steps by the digest of their cause, in their order."""
     found: dict[str, list[ErrorStep]] = defaultdict(list)
     for step in steps:
-        found[step.cause.digest] = [*found.pop(step.cause.digest, []), step]
+        found[step.cause.digest].append(step)
     return found
 
 

@@ -18,7 +18,7 @@ from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.models import Course, DatabaseNow, ErrorCause, ErrorCauseState, ErrorStep, bulk
 from course_sync_plugin.sanitize.text import short_repr
 from course_sync_plugin.upkeep.audit import only, operator_now, record
-from course_sync_plugin.upkeep.causes import FEWEST, Cause, find_causes
+from course_sync_plugin.upkeep.causes import FEWEST, Cause, causes_named
 from course_sync_plugin.upkeep.error_notes import (
     ASSIGN,
     NOTE,
@@ -79,7 +79,7 @@ def find_noted_cause(digest: str, target: str = "") -> NotedCause:
     """
     if len(digest) < FEWEST or not digest.isalnum() or not digest.isascii():
         raise ConfigurationError(_("A cause is named by at least {n} characters of its digest.").format(n=FEWEST))
-    present = {one.digest: one for one in find_causes(Filters(target=target)) if one.digest.startswith(digest)}
+    present = {one.digest: one for one in causes_named(Filters(target=target), digest)}
     rows = {row.digest: row for row in _rows(digest, target)}
     if len(present.keys() | rows.keys()) > 1:
         raise ConfigurationError(_("{digest} names several causes; write more of it.").format(digest=digest))

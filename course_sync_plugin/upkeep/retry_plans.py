@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from course_sync_plugin.lanes.breaker import probe_now
 from course_sync_plugin.lanes.due import nudge
 from course_sync_plugin.models import Lane, Problem, ProblemState, bulk
-from course_sync_plugin.upkeep.causes import cause_of
+from course_sync_plugin.upkeep.causes import keys_of_cause
 from course_sync_plugin.upkeep.filters import Filters
 from course_sync_plugin.upkeep.plan_tokens import token_of
 from course_sync_plugin.upkeep.problems import OpenProblem, failed
@@ -90,13 +90,10 @@ def _of_cause(
     chosen: Filters, problems: Sequence[OpenProblem], lanes: Sequence[Lane]
 ) -> tuple[list[OpenProblem], list[Lane]]:
     """Return the failed operations of the cause with their lanes, or its lanes without operations."""
-    cause = cause_of(chosen)
-    keys = set(cause.keys) if cause else set()
-    if cause is None or cause.what != "operations":
-        return [], [lane for lane in lanes if lane.pk in keys]
-    kept = [problem for problem in problems if problem.id in keys]
+    operations, lane_keys = keys_of_cause(chosen)
+    kept = [problem for problem in problems if problem.id in operations]
     of_them = {(problem.target, problem.course_key) for problem in kept}
-    return kept, [lane for lane in lanes if (lane.target.name, lane.course.key) in of_them]
+    return kept, [lane for lane in lanes if lane.pk in lane_keys or (lane.target.name, lane.course.key) in of_them]
 
 
 def _plan(name: str, problems: Sequence[OpenProblem], lanes: Sequence[Lane]) -> RetryPlan:

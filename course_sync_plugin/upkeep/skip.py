@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from course_sync_plugin.lanes.due import nudge
 from course_sync_plugin.models import DatabaseNow, Lane, Problem, ProblemState, bulk
 from course_sync_plugin.upkeep.audit import only, record
-from course_sync_plugin.upkeep.causes import cause_of
+from course_sync_plugin.upkeep.causes import keys_of_cause
 from course_sync_plugin.upkeep.courses import courses_of
 from course_sync_plugin.upkeep.filters import Filters
 from course_sync_plugin.upkeep.plan_tokens import by_token, no_longer_valid, token_of
@@ -47,9 +47,8 @@ def skip_plans(chosen: Filters) -> list[SkipPlan]:
     """
     found = failed(chosen.problems())
     if chosen.cause:
-        cause = cause_of(chosen)
-        keys = set(cause.keys) if cause and cause.what == "operations" else set()
-        found = [problem for problem in found if problem.id in keys]
+        operations, _lanes = keys_of_cause(chosen)
+        found = [problem for problem in found if problem.id in operations]
     by_lane = groupby(found, key=lambda problem: (problem.target, problem.course_key))
     return [_plan(target, course_key, tuple(problems)) for (target, course_key), problems in by_lane]
 

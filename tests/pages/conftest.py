@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from course_sync_plugin.models import Activity
 from course_sync_plugin.testing.canvas.fake import CanvasFake
 from course_sync_plugin.testing.discourse import DiscourseServer
 from course_sync_plugin.testing.receiver import Receiver
+from sandbox.screenshots import find_chromium
 from sandbox.site_with_work import Systems, fill
 from tests.pages.browser import ARGUMENTS, Window
 
@@ -22,7 +22,7 @@ from tests.pages.browser import ARGUMENTS, Window
 @pytest.fixture(scope="package")  # its event loop must not stay in this thread for other tests
 def chromium() -> Iterator[Any]:
     """Return a browser. Without Chromium the test is skipped; in CI it fails."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = find_chromium()
     if found is None:
         reason = "Chromium was not found (Debian: apt-get install chromium)"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)

@@ -60,6 +60,11 @@ class ApiView(APIView):
         """Return what the user of the request may do."""
         return access_of(self.request.user)
 
+    @cached_property
+    def course_ids(self) -> list[int] | None:
+        """Return the keys of the courses that the user sees, or None for all of them."""
+        return self.access.sees.course_ids()
+
     def get_exception_handler(self) -> Callable[..., Any]:
         return as_problem
 

@@ -32,11 +32,6 @@ class Resource(ApiView, ListModelMixin, RetrieveModelMixin, GenericViewSet):
     narrowing: Sequence[str] = ()
 
     @cached_property
-    def course_ids(self) -> list[int] | None:
-        """Return the keys of the courses that the user sees, or None for all of them."""
-        return self.access.sees.course_ids()
-
-    @cached_property
     def chosen(self) -> dict[str, Any]:
         """Return the filters of the request. Raises ValidationError, which names what is wrong."""
         return self.filters.read(self)

@@ -160,11 +160,17 @@ def set_token(name: str, token: str) -> Resumed:
 
 
 def _encrypted_token(backend_class: type[Backend], name: str, token: str) -> str | None:
-    if token and not backend_class.uses_token:
-        raise ConfigurationError(_("Target '{name}' is of a kind that uses no access token.").format(name=name))
+    if token:
+        check_uses_token(backend_class, name)
     if not token and backend_class.uses_token:
         raise ConfigurationError(_("Target '{name}' needs an access token: give --token-file.").format(name=name))
     return encrypt(token) if token else None
+
+
+def check_uses_token(backend_class: type[Backend], name: str) -> None:
+    """Raise ConfigurationError if targets of this kind have no access token. ``name``: that of the target."""
+    if not backend_class.uses_token:
+        raise ConfigurationError(_("Target '{name}' is of a kind that uses no access token.").format(name=name))
 
 
 def pause(name: str, course: str = "") -> Paused:

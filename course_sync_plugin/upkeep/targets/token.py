@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import attrs
-from django.utils.translation import gettext as _
 
-from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.sanitize.text import host_of
 from course_sync_plugin.targets.registry import targets
 from course_sync_plugin.upkeep.plan_tokens import token_of
-from course_sync_plugin.upkeep.targets.change import get_target
+from course_sync_plugin.upkeep.targets.change import check_uses_token, get_target
 
 
 @attrs.frozen
@@ -24,6 +22,5 @@ class TokenPlan:
 def token_plan(name: str) -> TokenPlan:
     """Return the plan to give a target another access token. Raises ConfigurationError if the target uses none."""
     target = get_target(name)
-    if not targets.get(target.backend).uses_token:
-        raise ConfigurationError(_("Target '{name}' is of a kind that uses no access token.").format(name=name))
+    check_uses_token(targets.get(target.backend), name)
     return TokenPlan(name, host_of(target.url), token_of("set-token", str(target.pk), target.url, target.token or ""))

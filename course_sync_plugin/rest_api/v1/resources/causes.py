@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
@@ -89,11 +88,6 @@ class Causes(ApiView):
 
     filters = CauseFilters
     described = Described("causes_list", [CauseFilters], CausesShown)
-
-    @cached_property
-    def course_ids(self) -> list[int] | None:
-        """Return the keys of the courses that the user sees, or None for all of them."""
-        return self.access.sees.course_ids()
 
     def get(self, request: Any) -> Response:
         """List the causes of what failed in the courses that the user sees."""
