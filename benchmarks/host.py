@@ -102,7 +102,7 @@ class OneCourse:
         """Return the version of the course."""
         return self.structure.published_version
 
-    def published_versions(self) -> list[tuple[str, str]]:
+    def published_versions(self, course_ids: Any = None) -> list[tuple[str, str]]:
         """Return the one course and its version."""
         return [(self.structure.course_id, self.structure.published_version)]
 

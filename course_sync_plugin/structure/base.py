@@ -14,8 +14,11 @@ class Source(Protocol):
     def published_version(self, course_id: str) -> str | None:
         """Return the version that is published now, or None if there is no such course. One cheap query."""
 
-    def published_versions(self) -> Iterable[tuple[str, str]]:
-        """Yield the id and the published version of every course. One query, for any number of courses."""
+    def published_versions(self, course_ids: Collection[str] | None = None) -> Iterable[tuple[str, str]]:
+        """Yield the id and the published version of every course. One query, for any number of courses.
+
+        ``course_ids``: only these courses are needed; others may be yielded too. Those that are not there are left out.
+        """
 
     def read(self, course_id: str) -> Structure:
         """Return the published structure, with the version that was actually read.

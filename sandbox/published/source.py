@@ -18,9 +18,10 @@ class PublishedSource:
         rows = PublishedCourse.objects.filter(course_key=course_id)
         return rows.values_list("published_version", flat=True).first()
 
-    def published_versions(self) -> Iterable[tuple[str, str]]:
-        """Return pairs of course id and published version, one for every course."""
-        return PublishedCourse.objects.values_list("course_key", "published_version")
+    def published_versions(self, course_ids: Collection[str] | None = None) -> Iterable[tuple[str, str]]:
+        """Return pairs of course id and published version, one for every course, or for each of ``course_ids``."""
+        rows = PublishedCourse.objects.values_list("course_key", "published_version")
+        return rows if course_ids is None else rows.filter(course_key__in=course_ids)
 
     def read(self, course_id: str) -> Structure:
         """Return the published structure. Raises CourseNotFound if the course is not published."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import attrs
@@ -31,7 +31,7 @@ class FileSource:
         """Return the version that is published now, or None."""
         return dict(self.published_versions()).get(course_id)
 
-    def published_versions(self) -> Iterator[tuple[str, str]]:
+    def published_versions(self, course_ids: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
         """Yield the id and the published version of every course."""
         for path in self._folder.glob("*.json"):
             stored = json.loads(path.read_text())

@@ -91,8 +91,8 @@ class Shelf:
     def published_version(self, course_id: str) -> str | None:
         return self.versions.get(course_id)
 
-    def published_versions(self) -> Iterable[tuple[str, str]]:
-        return list(self.versions.items())
+    def published_versions(self, course_ids: Collection[str] | None = None) -> Iterable[tuple[str, str]]:
+        return [(key, version) for key, version in self.versions.items() if course_ids is None or key in course_ids]
 
     def read(self, course_id: str) -> Structure:
         self.reads += 1

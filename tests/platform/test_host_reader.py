@@ -113,6 +113,9 @@ class TestVersions:
         with django_assert_num_queries(1):
             versions = dict(ModulestoreSource().published_versions())
         assert versions == {run.course_id: index_row(run).get().published_version for run in runs}
+        chosen = [runs[0].course_id, "course-v1:Org+Not+there"]
+        with django_assert_num_queries(1):
+            assert dict(ModulestoreSource().published_versions(chosen)) == {chosen[0]: versions[chosen[0]]}
 
     def test_a_version_that_another_process_published_is_seen(self, studio):
         """The platform caches the course index while a task or a command runs."""

@@ -80,7 +80,8 @@ def _find_held(scope: Scope) -> Iterator[Found]:
     """Find held runs of a version that is not published any more, and approved runs that were never recorded."""
     rows = HeldRun.objects.filter(scope.of_courses("course_id"), course__in=_without_marker()).select_related("course")
     held = list(rows.order_by("pk"))
-    published = dict(get_source().published_versions()) if held else {}
+    keys = [row.course.key for row in held]
+    published = dict(get_source().published_versions(keys)) if held else {}
     for row in held:
         if row.approved or row.published_version != published.get(row.course.key, ""):
             yield Found(str(row.pk), course=row.course.key, values={"deletes": row.deletes, "of": row.of})

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import attrs
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
-from course_sync_plugin.models import HeldRun, Marker
+from course_sync_plugin.models import Course, HeldRun, Marker
 from course_sync_plugin.upkeep.status.lanes import STATES, CountedLane
-from course_sync_plugin.upkeep.status.selection import Selection
 
 #: What a course may suffer from, the worst first. The troubles of the course itself come before those of its lanes: a
 #: target that fails affects every course, and the table of targets shows it already.
@@ -80,16 +79,23 @@ class CourseState:
         return bool(self.course.last_error) or self.course.published_version != self.published_version
 
 
-def read_courses(
-    selection: Selection, published: Mapping[str, str], lanes: Iterable[CountedLane], held: Iterable[HeldRun]
+def recorded(rows: QuerySet[Course]) -> Iterator[RecordedCourse]:
+    """Yield the columns of these courses that a status needs. One query."""
+    return map(RecordedCourse._make, rows.values_list(*RecordedCourse._fields))
+
+
+def read_states(
+    courses: Iterable[RecordedCourse],
+    published: Mapping[str, str],
+    lanes: Iterable[CountedLane],
+    held: Iterable[HeldRun],
 ) -> Iterator[CourseState]:
-    """Yield the selected courses with those lanes and held runs that are given. One query."""
+    """Yield the states of these courses, with those lanes and held runs that are given."""
     lanes_of = defaultdict(list)
     for lane in lanes:
         lanes_of[lane.lane.course_id].append(lane)
     held_of = {run.course_id: run for run in held}
-    rows = selection.courses().order_by("key").values_list(*RecordedCourse._fields)
-    for course in map(RecordedCourse._make, rows):
+    for course in courses:
         version = published.get(course.key, "")
         yield CourseState(course, version, lanes_of.get(course.pk, ()), held_of.get(course.pk))
 

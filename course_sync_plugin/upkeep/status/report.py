@@ -14,7 +14,7 @@ from course_sync_plugin.models import HeldRun
 from course_sync_plugin.structure.sources import get_source
 from course_sync_plugin.upkeep.problems import SHOWN, OpenProblem, problems
 from course_sync_plugin.upkeep.status.activity import activity
-from course_sync_plugin.upkeep.status.courses import CourseState, marked_since, read_courses
+from course_sync_plugin.upkeep.status.courses import CourseState, marked_since, read_states, recorded
 from course_sync_plugin.upkeep.status.lanes import CountedLane, Undone, lane_state, read_lanes
 from course_sync_plugin.upkeep.status.selection import Selection
 from course_sync_plugin.upkeep.status.targets import read_targets
@@ -78,18 +78,19 @@ class _State:
         undone = Undone.read(selection)
         lanes = read_lanes(selection, undone, all_of_them=all_of_them)
         held = list(selection.held())
-        marked, recorded = marked_since(), set()
+        marked, known = marked_since(), set()
         courses, counts = [], Counter[str]()
-        for state in read_courses(selection, published, lanes, held):
+        rows = recorded(selection.courses().order_by("key"))
+        for state in read_states(rows, published, lanes, held):
             is_in_step = state.is_in_step
             counts["total"] += 1
             counts["in_step"] += is_in_step
             if not is_in_step:  # a course in step has no trouble of its own
                 counts[state.own_trouble] += 1
-            recorded.add(state.course.key_digest)
+            known.add(state.course.key_digest)
             if all_of_them or not is_in_step:
                 courses.append(state)
-        waiting = selection.unrecorded(marked.keys() - recorded)
+        waiting = selection.unrecorded(marked.keys() - known)
         return cls(selection, courses, counts, marked, waiting, lanes, undone, held)
 
     def worst_first(self) -> list[CourseState]:

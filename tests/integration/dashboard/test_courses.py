@@ -128,6 +128,56 @@ def test_a_visitor_is_sent_to_the_sign_in(client, two_courses):
     assert client.get(address()).status_code == 302
 
 
+def many(shelf) -> list[str]:
+    """Publish nine courses: three that were recorded, three that were published again, three that cannot be read."""
+    names = [f"course-v1:{org}+C{number}+1" for number in range(3) for org in ("Org", "Ort", "ORG")]
+    for name in names:
+        shelf.publish(a_course("1", course=name))
+        api.sync_course(name)
+    for again in names[1::3]:
+        shelf.publish(a_course("2", course=again))
+    for broken in names[2::3]:
+        shelf.break_(ValueError("broken"), "3", course=broken)
+        api.sync_course(broken)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("filters", "numbers"),
+    [
+        ({}, range(9)),
+        ({"org": "Org"}, (0, 3, 6)),
+        ({"text": "org+c1"}, (3, 5)),
+        ({"text": "ÖRG"}, ()),
+        ({"state": "pending"}, range(9)),
+        ({"state": "pending", "target": "crm", "org": "ORG"}, (2, 5, 8)),
+        ({"state": "not recorded"}, (1, 4, 7)),
+        ({"state": "unreadable"}, (2, 5, 8)),
+        ({"state": "unreadable", "org": "Org"}, ()),
+        ({"state": "in step"}, ()),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_all_pages_together_have_each_course_once(shelf, receiver, filters, numbers, size):
+    names, found, before = many(shelf), [], None
+    while True:
+        one = api.list_courses(api.CourseFilters(**filters), None, before, size)
+        found += [course.key for course in one.courses]
+        before = one.older_than
+        if before is None:
+            break
+        assert len(one.courses) == size
+    assert found == [names[number] for number in sorted(numbers, reverse=True)]
+
+
+def test_a_page_reads_the_published_versions_of_few_courses(shelf, receiver, monkeypatch):
+    many(shelf)
+    asked = []
+    monkeypatch.setattr(type(shelf), "published_versions", lambda self, some: asked.append(len(some)) or ())
+    assert len(api.list_courses(api.CourseFilters(), None, None, 2).courses) == 2
+    assert asked == [4]
+
+
 @pytest.mark.parametrize("filters", [{}, {"target": "crm", "state": "problems"}])
 def test_the_number_of_queries_is_small(operator, shelf, receiver, django_assert_max_num_queries, filters):
     for number in range(5):

@@ -223,6 +223,8 @@ class TestSource:
         assert list(structure.entities) == list(read_olx(SAMPLE / "new").entities)
         assert structure.published_version == row.published_version == source.published_version(row.course_key)
         assert dict(source.published_versions()) == {row.course_key: row.published_version}
+        assert dict(source.published_versions([row.course_key])) == {row.course_key: row.published_version}
+        assert dict(source.published_versions(["course-v1:Other+C+1"])) == {}
 
     def test_a_course_that_is_deleted(self):
         publish(SAMPLE / "old")
