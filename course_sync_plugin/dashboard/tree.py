@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
@@ -53,6 +54,8 @@ def tree(request: HttpRequest, course_key: str) -> HttpResponse:
         "error": error,
         "lines": [(line, [(mark, labels[mark]) for mark in line.marks]) for line in found.lines],
         "may_act": may_act(request, course.key),
+        # Once for the page, since a tree may have two thousand links. The id of the entity is what is missing.
+        "fields_of": "?" + urlencode({**{name: asked[name] for name in ("target", "at", "until")}, "entity": ""}),
     }
     return page(request, "tree", context)
 
