@@ -38,12 +38,12 @@ def moved(old: Places, new: Places) -> set[str]:
     """Return the entities of both trees that have another parent, or were moved among their siblings."""
     if old.children == new.children:
         return set()
-    before, after = old.parents, new.parents
-    found = {child for child, parent in after.items() if before.get(child, parent) != parent}
+    before, found = old.parents, set[str]()
     for parent, children in new.children.items():
         siblings = old.children.get(parent, ())
         if siblings != children:
-            found |= moved_siblings(siblings, children) - found
+            found |= {child for child in children if before.get(child, parent) != parent}
+            found |= moved_siblings(siblings, children)
     return found
 
 
@@ -76,7 +76,7 @@ def held(places: Places, own: Places, entities: Collection[str]) -> Places:
 def _held(places: Places, own: Places, entities: Collection[str]) -> set[str]:
     """Return the entities that can be where ``own`` has them."""
     parents, found = dict(places.parents), set()
-    for entity in document_order(own):
+    for entity in own.document_order:
         if entity in entities and _may_be_below(entity, own.parents[entity], parents, places.root):
             parents[entity] = own.parents[entity]
             found.add(entity)
@@ -99,14 +99,6 @@ def is_tree(places: Places) -> bool:
         below += len(order)
         waiting.extend(filter(children.__contains__, order))
     return below == all_
-
-
-def document_order(places: Places) -> list[str]:
-    """Return all entities, parents before their children."""
-    found = [places.root]
-    for parent in found:  # it grows while it is read
-        found += places.children.get(parent, ())
-    return found[1:]
 
 
 def _may_be_below(entity: str, parent: str, parents: Mapping[str, str], root: str) -> bool:
