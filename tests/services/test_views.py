@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from course_sync_plugin import api
@@ -86,3 +88,19 @@ def test_a_user_of_reports_reads_the_views_and_nothing_else(host, database_url):
                 run(f"SELECT * FROM {table}")
         with pytest.raises(error, match=r"denied|cannot delete"):
             run("DELETE FROM course_sync_view_problems")
+
+
+@pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
+def test_the_sql_of_the_migration_makes_the_views_again(host):
+    """The page tells what to do after a dump was restored on a server that lacks the definer."""
+    assert "sqlmigrate course_sync_plugin 0020 | ./manage.py cms dbshell" in " ".join(PAGE.split())
+    with connection.cursor() as cursor:
+        for name in reversed(NAMES):
+            cursor.execute(f"DROP VIEW {name}")
+        lines = call_command("sqlmigrate", "course_sync_plugin", "0020", stdout=StringIO()).splitlines()
+        for statement in "\n".join(line for line in lines if not line.startswith("--")).split(";"):
+            if statement.strip():
+                cursor.execute(statement)
+        for name in NAMES:
+            cursor.execute(f"SELECT * FROM {name}")
+            cursor.fetchall()
