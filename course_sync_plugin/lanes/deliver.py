@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from edx_django_utils.monitoring import function_trace
 
 from course_sync_plugin import toggles
@@ -25,22 +25,18 @@ from course_sync_plugin.exceptions import CourseSyncError, Interrupted, Transien
 from course_sync_plugin.lanes import breaker
 from course_sync_plugin.lanes.apply_verdict import apply_verdict, change
 from course_sync_plugin.lanes.attempts import Sent
-from course_sync_plugin.lanes.batches import Reader
 from course_sync_plugin.lanes.blocked import Blocked
 from course_sync_plugin.lanes.breaker_turn import BreakerTurn
-from course_sync_plugin.lanes.claim import claim_lane, claimed_lane, may_go_on, sleep
+from course_sync_plugin.lanes.claim import claim_lane, claimed_lane, may_go_on
 from course_sync_plugin.lanes.due import nudge
-from course_sync_plugin.lanes.envelopes import as_message, make_envelope
+from course_sync_plugin.lanes.envelopes import as_message
 from course_sync_plugin.lanes.exchange import in_one_transaction
-from course_sync_plugin.lanes.excluded import reload_end_and_ids
-from course_sync_plugin.lanes.long_backlog import LongBacklog
+from course_sync_plugin.lanes.next_envelope import NextEnvelope
 from course_sync_plugin.lanes.open_target import open_target, read_options
-from course_sync_plugin.lanes.problems import open_problems, reload, to_retry
 from course_sync_plugin.lanes.retry import Retries
-from course_sync_plugin.lanes.snapshot import plan_baseline, plan_repairs
 from course_sync_plugin.lanes.verdict import Signal, Verdict, judge
 from course_sync_plugin.log import get_logger
-from course_sync_plugin.models import LINK, Course, CourseContext, DatabaseNow, Envelope, Lane, Link, leases
+from course_sync_plugin.models import DatabaseNow, Envelope, Lane, leases
 from course_sync_plugin.targets.base import Target
 
 log = get_logger(__name__)
@@ -100,10 +96,7 @@ class LaneTurn:
         self.lane: Lane = lane
         self.claimed_at: datetime = lane.now
         self.breaker = BreakerTurn(lane)
-        self.reader = Reader(lane)
-        self.backlog = LongBacklog(lane)
-        self.blocked = Blocked()
-        self.context: Mapping[str, Any] = {}
+        self.next = NextEnvelope(lane)
         self.began = time.monotonic()
         self.seconds = seconds
         self.done = Delivered()
@@ -112,7 +105,6 @@ class LaneTurn:
         self.sent: Sent | None = None
         self._sending_since: float | None = None
         self._is_ending = False
-        self._needs_link = False
         self._renewed_at = self.began
         self.is_in_transaction = False
 
@@ -181,9 +173,9 @@ class LaneTurn:
         self.breaker.tell(Verdict(stop=True, wait=wait, error=error.message, signal=Signal.UNANSWERED))
 
     def _deliver(self, target: Target) -> None:
-        self._needs_link = target.needs_link
+        self.next.needs_link = target.needs_link
         target.progress = self._renew_in_time
-        envelope = self._find_envelope_or_sleep()
+        envelope = self.next.find_or_sleep()
         while envelope:
             if target.in_transaction:
                 goes_on, envelope = in_one_transaction(self, target, envelope)
@@ -192,7 +184,7 @@ class LaneTurn:
             self.breaker.tell(self.verdict)
             if not goes_on:
                 return
-            envelope = envelope or self._sleep_or_look_again()
+            envelope = envelope or self.next.sleep_or_find()
 
     def conclude(self, envelope: Envelope, verdict: Verdict) -> tuple[bool, Envelope | None]:
         """Apply the verdict on an attempt. Return whether the turn goes on, and the next envelope if there is one.
@@ -205,11 +197,10 @@ class LaneTurn:
                 "course_sync: target=%s course=%s warning=%s", self.lane.target, self.lane.course, verdict.warning
             )
         with transaction.atomic():
-            apply_verdict(self.lane, envelope, verdict, self.blocked, self.sent)
+            apply_verdict(self.lane, envelope, verdict, self.next.blocked, self.sent)
             self._sending_since = None
             if self._should_continue(verdict):
-                looks_again = self.lane.nudged or self.backlog.is_due()
-                return True, None if looks_again else self._make_envelope()
+                return True, self.next.follow()
             self._give_back()
             return False, None
 
@@ -223,81 +214,11 @@ class LaneTurn:
         self.done.more = time.monotonic() - self.began > self.seconds
         return not self.done.more
 
-    def _sleep_or_look_again(self) -> Envelope | None:
-        """Give the lane back at the end of its journal.
-
-        If the lane has problems, or there is something new to do, look for an envelope again.
-        """
-        asleep = not (self.blocked or self.backlog.is_due()) and sleep(self.lane, **self._columns_at_rest())
-        return None if asleep else self._find_envelope_or_sleep()
-
-    def _find_envelope_or_sleep(self) -> Envelope | None:
-        """Return the open envelope, or a new one. Returns None if there is none; then the lane has been given back."""
-        while True:
-            envelope = self._load_state_and_find_envelope()
-            if envelope or sleep(self.lane, **self._columns_at_rest()):
-                return envelope
-
-    def _load_state_and_find_envelope(self) -> Envelope | None:
-        """Read the lane's state again, because an operator may have changed it, and return the envelope to send."""
-        with transaction.atomic():
-            change(self.lane, nudged=False)
-            reload_end_and_ids(self.lane, self.reader.excluded)
-            reload(self.blocked, self.lane)
-            self.context = CourseContext.of(self.lane.target_id, self.lane.course.key)
-            envelope = Envelope.objects.filter(lane=self.lane).first()
-        if envelope or self._missing_context():
-            return envelope
-        if self.lane.cursor is None:
-            plan_baseline(self.lane)
-        self.backlog.shorten()
-        envelope = self._make_envelope_in_transaction()
-        while envelope is None and self._has_to_retry():
-            plan_repairs(self.lane)
-            reload(self.blocked, self.lane)
-            envelope = self._make_envelope_in_transaction()
-        return envelope
-
-    def _make_envelope_in_transaction(self) -> Envelope | None:
-        with transaction.atomic():
-            change(self.lane)
-            return self._make_envelope()
-
-    def _make_envelope(self) -> Envelope | None:
-        envelope = make_envelope(self.lane, self.reader, self.blocked, self.context)
-        if envelope is None:  # the cursor may have moved over operations that were skipped or parked
-            change(self.lane, cursor=self.lane.cursor, closing=self.lane.closing)
-        return envelope
-
-    def _has_to_retry(self) -> bool:
-        return bool(self.blocked and to_retry(open_problems(self.lane)))
-
-    def _missing_context(self) -> str:
-        """Return what the course lacks before it may be sent: its link, or the names of context values."""
-        if (
-            self._needs_link
-            and not Link.objects.filter(target=self.lane.target_id, course=self.lane.course_id).exists()
-        ):
-            return LINK
-        required = self.lane.target.options.get("requires_context", [])
-        return ", ".join(name for name in required if name not in self.context)
-
-    def _columns_at_rest(self) -> dict[str, Any]:
-        """Return the columns to write when the lane is given back: what it waits for, and the delivered version."""
-        waiting_for = self._missing_context()
-        if waiting_for:
-            return {"waiting_for": waiting_for}
-        rest: dict[str, Any] = {"waiting_for": "", "urgent": False}
-        if self.blocked.has_trouble or self.lane.closing:
-            return rest
-        version = Course.objects.values_list("published_version", flat=True).get(pk=self.lane.course_id)
-        return {**rest, "delivered_version": version}
-
     def send(self, target: Target, envelope: Envelope) -> Verdict:
         """Send an envelope and return the verdict on the result. No transaction is open, except ``in_transaction``."""
         began, changed = time.monotonic(), False
         self._sending_since = began
-        target.while_waiting = partial(self._read_ahead, envelope.last)
+        target.while_waiting = partial(self.next.read_ahead, envelope.last)
         try:
             with function_trace("course_sync.deliver.send"):
                 result: Answer | CourseSyncError = target.send(as_message(envelope, self.lane.course.key))
@@ -325,11 +246,6 @@ class LaneTurn:
                 raise Interrupted("The sync is stopped; the rest of the message is sent when it goes on.")
             change(self.lane)
             self._renewed_at = time.monotonic()
-
-    def _read_ahead(self, position: int) -> None:
-        """Read what is sent next. An error is not one of the request: the read after the answer meets it again."""
-        with suppress(DatabaseError):
-            self.reader.read_ahead(position)
 
     def judge(self, result: Answer | CourseSyncError, envelope: Envelope, *, says_nothing: bool = False) -> Verdict:
         """Return the verdict. ``says_nothing``: the attempt says nothing about the target as it is now."""

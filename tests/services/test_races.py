@@ -24,6 +24,7 @@ from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.journal.append import append, lock
 from course_sync_plugin.lanes import claim, deliver
 from course_sync_plugin.lanes.due import wake_lanes
+from course_sync_plugin.lanes.next_envelope import NextEnvelope
 from course_sync_plugin.models import (
     Course,
     CourseContext,
@@ -119,10 +120,10 @@ def is_forgotten() -> bool:
 class TestFallingAsleep:
     """A run is recorded at each step of a deliverer that is ending its turn: the lane is about to become not due."""
 
-    @pytest.mark.parametrize("step", ["_load_state_and_find_envelope", "_columns_at_rest"])
+    @pytest.mark.parametrize("step", ["_load_state_and_find", "_columns_at_rest"])
     def test_a_run_that_comes_just_then_is_delivered(self, lane, target, step):
         record_one()
-        original = getattr(deliver.LaneTurn, step)
+        original = getattr(NextEnvelope, step)
         times = iter(range(3))
 
         def followed_by_a_run(turn):
@@ -131,7 +132,7 @@ class TestFallingAsleep:
                 recorder.submit(record_one).result()
             return result
 
-        with one_thread() as recorder, mock.patch.object(deliver.LaneTurn, step, followed_by_a_run):
+        with one_thread() as recorder, mock.patch.object(NextEnvelope, step, followed_by_a_run):
             api.deliver_lane(lane.pk)
         assert not is_forgotten()
         api.deliver_until_empty()

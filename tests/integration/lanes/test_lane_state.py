@@ -16,6 +16,7 @@ from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.lanes import deliver
 from course_sync_plugin.lanes.claim import claim_lane, sleep
 from course_sync_plugin.lanes.deliver import LaneTurn
+from course_sync_plugin.lanes.next_envelope import NextEnvelope
 from course_sync_plugin.models import DatabaseNow, Envelope, HeldRun, JournalOperation, Lane, Problem, Target, leases
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.webhook import WebhookTarget
@@ -85,12 +86,12 @@ class TestANudge:
         assert sleep(lane)
         assert (the_lane().lease_token, the_lane().due_at) == ("", None)
 
-    @pytest.mark.parametrize("step", ["_load_state_and_find_envelope", "_columns_at_rest"])
+    @pytest.mark.parametrize("step", ["_load_state_and_find", "_columns_at_rest"])
     def test_a_value_that_is_set_while_the_lane_falls_asleep(self, shelf, receiver, course, step):
         """The worker has found that the value is missing; without the ``nudged`` flag no worker would look again."""
         Target.objects.update(options={"requires_context": ["level"]})
         new = publish(shelf, "2", titles=renamed("unit-0-1"))
-        original, times = getattr(LaneTurn, step), iter(range(1))
+        original, times = getattr(NextEnvelope, step), iter(range(1))
 
         def followed_by_the_operator(turn):
             result = original(turn)
@@ -98,7 +99,7 @@ class TestANudge:
                 api.set_context(COURSE, "crm", ["level=A2"])
             return result
 
-        with mock.patch.object(LaneTurn, step, followed_by_the_operator):
+        with mock.patch.object(NextEnvelope, step, followed_by_the_operator):
             api.deliver_lane(the_lane().pk)
         assert receiver.difference(new) == []
         assert (the_lane().nudged, the_lane().due_at, the_lane().waiting_for) == (False, None, "")
@@ -106,14 +107,14 @@ class TestANudge:
     def test_a_retry_while_the_lane_falls_asleep_is_planned_in_the_same_turn(self, shelf, receiver, course):
         receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
         new = publish(shelf, "2", titles=renamed("unit-0-1"))
-        original, times = LaneTurn._columns_at_rest, iter(range(1))
+        original, times = NextEnvelope._columns_at_rest, iter(range(1))
 
         def preceded_by_the_operator(turn):
             if next(times, None) is not None:
                 assert api.retry("crm").operations == 1
             return original(turn)
 
-        with mock.patch.object(LaneTurn, "_columns_at_rest", preceded_by_the_operator):
+        with mock.patch.object(NextEnvelope, "_columns_at_rest", preceded_by_the_operator):
             api.deliver_lane(the_lane().pk)
         assert (states(), receiver.difference(new)) == ([], [])
 
