@@ -11,6 +11,7 @@ from django.db import transaction
 from course_sync_plugin.data import Entity
 from course_sync_plugin.exceptions import PermanentError
 from course_sync_plugin.models import LedgerReplica
+from course_sync_plugin.replication.inbound.recovered import take_back_recovered
 from course_sync_plugin.replication.inbound.send_again import send_again
 from course_sync_plugin.replication.merge.replica import to_write
 from course_sync_plugin.replication.outbound.carry import Carry
@@ -18,7 +19,7 @@ from course_sync_plugin.replication.outbound.create import settle_intents
 from course_sync_plugin.replication.outbound.late_reads import was_just_delivered
 from course_sync_plugin.replication.outbound.looks import look_at_openedx, look_at_site
 from course_sync_plugin.replication.outbound.placing import look_at_places
-from course_sync_plugin.replication.store.replicas import BEING_DELETED, mark_deleted_there, replica_of, save_replica
+from course_sync_plugin.replication.store.replicas import BEING_DELETED, replica_of, save_replica
 from course_sync_plugin.targets.two_way.site import Gone
 
 
@@ -27,7 +28,8 @@ class Looked:
     """The result of a look. ``edited``, ``deleted``: the ids of the entities that people edited or deleted there.
 
     ``refused``, ``misplaced``: the ids of those that get the value or the place of Open edX again, because the strategy
-    says so. ``failed``: why entities could not be looked at, by their ids.
+    says so. ``recovered``: the ids of those that people had deleted and have recovered. ``failed``: why entities could
+    not be looked at, by their ids.
     """
 
     may_be_late: bool = False
@@ -35,6 +37,7 @@ class Looked:
     edited: list[str] = attrs.field(factory=list)
     deleted: list[str] = attrs.field(factory=list)
     refused: list[str] = attrs.field(factory=list)
+    recovered: list[str] = attrs.field(factory=list)
     failed: dict[str, str] = attrs.field(factory=dict)
     misplaced: list[str] = attrs.field(factory=list)
 
@@ -49,10 +52,11 @@ def look(carry: Carry) -> Looked:
     carry.contents.forget()
     carry.site.begin()
     settle_intents(carry)
+    looked = Looked(may_be_late=was_just_delivered(carry))
+    looked.recovered = [] if looked.may_be_late else take_back_recovered(carry)
     replicas = carry.link.replicas.filter(deleted_at=None).exclude(note=BEING_DELETED)
     rows = [row for row in replicas if row.objects_there]
     carry.tree.load([row.entity_id for row in rows])
-    looked = Looked(may_be_late=was_just_delivered(carry))
     for row in rows:
         entity = carry.tree.entity(row.entity_id)
         if entity and row.objects_there.keys() >= set(carry.site.parts(entity)):
@@ -60,9 +64,9 @@ def look(carry: Carry) -> Looked:
                 _look_at(carry, row, entity, looked)
             except PermanentError as error:
                 looked.failed[row.entity_id] = error.message
-    again = [*looked.refused, *(looked.deleted if carry.recreate else ())]
+    again = [*looked.refused, *looked.recovered, *(looked.deleted if carry.recreate else ())]
     looked.misplaced = [] if looked.may_be_late else look_at_places(carry)
-    send_again(carry, again, moved=looked.misplaced)
+    send_again(carry, again, moved=[*looked.misplaced, *looked.recovered])
     return looked
 
 
@@ -73,8 +77,7 @@ def _look_at(carry: Carry, row: LedgerReplica, entity: Entity, looked: Looked) -
     except Gone as gone:
         if looked.may_be_late or not gone.parts & set(carry.site.parts(entity)):
             return  # we are deleting it ourselves, or what it is in: the delivery goes on with that
-        mark_deleted_there(row)
-        carry.save_objects(row, {part: one for part, one in row.objects_there.items() if part not in gone.parts})
+        carry.note_deletion(row, gone.parts)
         looked.deleted.append(entity.entity_id)
         return
     changed = [name for name, value in row.base.items() if remote.get(name) != value]

@@ -81,7 +81,7 @@ def wait_after(seconds: float, quiet: int) -> float:
 
 def _note(link: Link, looked: Looked) -> None:
     """Note a look, and plan the next one: the later, the longer nobody has changed anything."""
-    quiet = 0 if looked.edited or looked.deleted else link.quiet_polls + 1
+    quiet = 0 if looked.edited or looked.deleted or looked.recovered else link.quiet_polls + 1
     seconds = read_options(link.target).get("poll_seconds", POLL_SECONDS)
     wait = wait_after(seconds, quiet)
     values: dict[str, Any] = {"quiet_polls": quiet, "polled_at": DatabaseNow()}
@@ -99,11 +99,12 @@ def _log(link: Link, looked: Looked, seconds: float) -> None:
         text = "course_sync: target=%s course=%s look failed=%s, for example entity=%s error=%s"
         log.warning(text, link.target, link.course, len(looked.failed), entity_id, reason)
     log.info(
-        "course_sync: target=%s course=%s look seen=%s edited=%s deleted=%s seconds=%.2f",
+        "course_sync: target=%s course=%s look seen=%s edited=%s deleted=%s recovered=%s seconds=%.2f",
         link.target,
         link.course,
         looked.seen,
         len(looked.edited),
         len(looked.deleted),
+        len(looked.recovered),
         seconds,
     )

@@ -24,7 +24,6 @@ from course_sync_plugin.replication.store.replicas import (
     BEING_DELETED,
     find_or_make_row,
     find_row,
-    mark_deleted_there,
     update_row,
 )
 from course_sync_plugin.targets.two_way.site import Gone
@@ -156,8 +155,7 @@ def _is_gone(carry: Carry, row: LedgerReplica, entity: Entity, gone: Gone) -> No
     lost = row.objects_there.keys() & gone.parts
     if lost:
         wait_for_late_reads(carry)
-        mark_deleted_there(row)
-        carry.save_objects(row, {part: one for part, one in row.objects_there.items() if part not in lost})
+        carry.note_deletion(row, lost)
         log.warning("course_sync: target=%s entity=%s was deleted there", carry.link.target, entity.entity_id)
         if not carry.recreate:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,8 @@ from course_sync_plugin.models import Course, LedgerReplica, Link
 from course_sync_plugin.replication.outbound.contents import Contents
 from course_sync_plugin.replication.outbound.known import LedgerObjects
 from course_sync_plugin.replication.outbound.tree import RecordedTree
-from course_sync_plugin.replication.store.replicas import update_row
+from course_sync_plugin.replication.store.former import remember_deleted
+from course_sync_plugin.replication.store.replicas import mark_deleted_there, update_row
 from course_sync_plugin.replication.strategies.base import Side, Strategy
 from course_sync_plugin.targets.two_way.site import CONTENT, Objects, Site
 
@@ -58,6 +59,12 @@ class Carry:
         """Store which objects an entity has there."""
         update_row(row, objects_there=dict(objects), **columns)
         self.known.set(row.entity_id, objects)
+
+    def note_deletion(self, row: LedgerReplica, parts: Collection[str]) -> None:
+        """Note that somebody has deleted these parts of an entity there. People can recover them, so they are kept."""
+        remember_deleted(self.link, row)
+        mark_deleted_there(row)
+        self.save_objects(row, {part: one for part, one in row.objects_there.items() if part not in parts})
 
     def shared(self, entity: Entity) -> Mapping[str, Any]:
         """Return the fields of an entity that can be edited on both sides, as Open edX has them.

@@ -1,7 +1,10 @@
-"""Remembers what was ours at a counterpart when a link ended, so that a later link finds it under whatever name."""
+"""Remembers what was ours at a counterpart: when a link ended, so that a later link finds it under whatever name, and
+when somebody deleted it there, because people can recover it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,11 +18,20 @@ _STATE = ("vector", "base", "known", "sent")
 
 
 def remember(link: Link) -> None:
-    """Keep the replicas of a link that ends. A row for the same objects, of an earlier link, is replaced."""
+    """Keep the replicas of a link that ends."""
+    _keep(link, [row for row in link.replicas.all() if row.objects_there])
+
+
+def remember_deleted(link: Link, row: LedgerReplica) -> None:
+    """Keep a replica of which somebody has deleted an object at the linked system."""
+    _keep(link, [row])
+
+
+def _keep(link: Link, ended: Sequence[LedgerReplica]) -> None:
+    """Keep replicas. An earlier row for the same objects is replaced."""
     before: dict[tuple[str, str, str], int] = {}
     for row in _rows(link).filter(course=link.course_id):
         before |= {(row.entity_id, part, one): row.pk for part, one in row.objects_there.items()}
-    ended = [row for row in link.replicas.all() if row.objects_there]
     same = {before.get((row.entity_id, part, one)) for row in ended for part, one in row.objects_there.items()}
     for part in bulk.chunks(sorted(pk for pk in same if pk)):
         FormerReplica.objects.filter(pk__in=part).delete()
@@ -27,12 +39,12 @@ def remember(link: Link) -> None:
 
 
 def former_replicas(link: Link) -> dict[str, FormerReplica]:
-    """Return what the last link of a course to the same counterpart held, by entity."""
+    """Return what was remembered last of a course at the same counterpart, by entity."""
     return {row.entity_id: row for row in _rows(link).filter(course=link.course_id).order_by("pk")}
 
 
 def former_objects(link: Link, part: str) -> set[str]:
-    """Return the objects that any course had there on a link that has ended, as this part of an entity."""
+    """Return the objects that any course had there before, as this part of an entity."""
     return {objects[part] for objects in _rows(link).values_list("objects_there", flat=True) if part in objects}
 
 

@@ -13,12 +13,16 @@ import attrs
 
 from course_sync_plugin.exceptions import PermanentError
 from course_sync_plugin.targets.discourse.client import DiscourseClient
+from course_sync_plugin.targets.discourse.errors import NotThere
 from course_sync_plugin.targets.discourse.fields import Fields, checked_id
 
 #: Large forums list this many categories on a page (``CATEGORIES_PER_PAGE``); others list all of them on the first.
 PER_PAGE = 20
 #: The most pages that are read.
 PAGES = 500
+
+#: The levels of categories that every forum has (``max_category_nesting``).
+_LEVELS = 2
 
 #: The right of who may create topics (app/models/category_group.rb). A user with less gets another number, or null.
 _FULL = 1
@@ -71,6 +75,19 @@ def children(client: DiscourseClient, parent_id: str | None = None) -> list[Cate
 def may_create(client: DiscourseClient) -> bool:
     """Tell whether the user may create categories."""
     return client.get("/categories.json", lambda answer: answer.inside("category_list").flag("can_create_category"))
+
+
+def most_levels(client: DiscourseClient) -> int:
+    """Return how many levels of categories the forum has: 2, or 3 if the hidden site setting says so.
+
+    Source: discourse, app/controllers/site_controller.rb (``settings``); that the setting is among those, is from
+    memory. A forum that does not say it has two.
+    """
+    try:
+        found = client.get("/site/settings.json", lambda answer: answer.values.get("max_category_nesting"))
+    except NotThere:
+        return _LEVELS
+    return found if isinstance(found, int) else _LEVELS
 
 
 def show(client: DiscourseClient, category_id: str) -> Category:

@@ -48,9 +48,9 @@ class DiscourseSite(Site):
 
     def counterpart(self) -> Counterpart:
         linked = self._linked()
-        if linked.parent_id and self.config.options.get("sections") == "subcategory":
+        if self.config.options.get("sections") == "subcategory" and not self._has_level_below(linked):
             raise ConfigurationError(
-                f"The category '{linked.name}' is a sub-category, so its sections cannot be sub-categories. Link a "
+                f"The category '{linked.name}' is a sub-category, and the forum allows no sub-categories of it. Link a "
                 "category at the top, or use the option sections=tag."
             )
         return self._as_counterpart(linked)
@@ -124,6 +124,10 @@ class DiscourseSite(Site):
             return self._topics.former(remote_id)
         return Remote(remote_id) if self._topics.unlisted(entity) else None
 
+    def is_recovered(self, part: str, remote_id: str) -> bool:
+        ids = self._listing.sections() if part == CATEGORY else {row.id for row in self._listing.topics()}
+        return remote_id in ids and not self.known.owner(remote_id, part)
+
     def read(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
         is_section = entity.entity_type == "section"
         return {"display_name": self._sections.name(entity) if is_section else self._topics.title(entity)}
@@ -171,6 +175,13 @@ class DiscourseSite(Site):
                 f"a category is at the end of its address: {self.config.url.rstrip('/')}{self.sample_address}.",
                 **error.context,
             ) from error
+
+    def _has_level_below(self, category: categories.Category) -> bool:
+        """Tell whether the forum allows sub-categories of a category. It has three levels at most."""
+        if category.parent_id is None:
+            return True
+        is_third = categories.show(self._client, category.parent_id).parent_id is not None
+        return not is_third and categories.most_levels(self._client) > 2
 
     def _top_categories(self) -> dict[str, categories.Category]:
         return {one.name.lower(): one for one in categories.children(self._client)}

@@ -268,6 +268,13 @@ class Site(ABC):
         """
         return {}
 
+    def is_recovered(self, part: str, remote_id: str) -> bool:
+        """Tell whether an object that people had deleted is there again, and is not ours yet.
+
+        What was read in this turn will do. Sites whose people cannot recover anything have no need for it.
+        """
+        return False
+
     def foreign(self) -> int | None:
         """Return the number of objects in the counterpart that are not ours; None if they are not counted."""
         return None

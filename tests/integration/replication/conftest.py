@@ -23,6 +23,8 @@ from tests.integration.replication.both_systems import Both
 from tests.integration.replication.canvas_course import Author, check_equal
 from tests.integration.replication.forums import Seen, a_category, add_target, link, publish_tree
 from tests.integration.replication.memory_site import FAR, FarSide, MemoryTarget
+from tests.unit.testing.canvas import conformity
+from tests.unit.testing.discourse import documented
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +65,12 @@ def link_course(seed: Seed = Seed.OPENEDX) -> Link:
 
 @pytest.fixture
 def canvas(settings) -> Iterator[CanvasFake]:
-    """Return a running Canvas."""
+    """Return a running Canvas. In the end our requests are checked against the published description."""
     settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
     settings.LMS_ROOT_URL = "https://lms.example.org"
     with CanvasFake() as fake:
         yield fake
+        conformity.check_requests(fake.requests)
 
 
 @pytest.fixture
@@ -101,12 +104,16 @@ def filled(canvas, there, author, canvas_link) -> Structure:
 
 @pytest.fixture
 def forum(db, settings, monkeypatch):
-    """Return an empty forum. The budget of requests is large, so that no test waits for it."""
+    """Return an empty forum. The budget of requests is large, so that no test waits for it.
+
+    In the end our requests are checked against the published description.
+    """
     settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
     settings.LMS_ROOT_URL = "https://lms.example.org"
     monkeypatch.setattr(DiscourseSite, "rate", Rate(1e9, 1e9, 0))
     with DiscourseServer() as server:
         yield server
+    documented.check_requests(server.requests)
 
 
 @pytest.fixture

@@ -422,3 +422,22 @@ def test_a_user_without_a_course(canvas):
     report = CanvasTarget(config(canvas)).test()
     assert report.ok
     assert "no course" in report.explanation
+
+
+def test_an_object_that_a_blueprint_course_locks(canvas, there, author, filled):
+    """It is a problem of its own, in the words of Canvas. All else goes on, and it is brought when it is unlocked."""
+    page = there.pages[objects_of("s0.a1", "vertical")["page"]]
+    page.locked = {"content"}
+    author.set("s0.a1", display_name="Bees")
+    author.set("s0.a2", display_name="Wasps")
+    author.set("s1", display_name="Ants")
+    structure = author.publish()
+    api.deliver_until_empty()
+    (problem,) = api.problems()
+    assert "a blueprint course locks this object" in problem.reason
+    assert page.title == "s0.a1"
+    assert {"Wasps", "Ants"} <= {one for row in titles_of(there) for one in row}
+    page.locked = set()
+    api.retry("crm")
+    deliver()
+    check_equal(there, structure)

@@ -6,12 +6,13 @@ import pytest
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError, PermanentError
-from course_sync_plugin.models import Link
+from course_sync_plugin.models import Link, Proposal
 from course_sync_plugin.targets.base import TestReport
 from course_sync_plugin.testing.canvas.fake import CanvasFake
 from course_sync_plugin.testing.canvas.faults import Refuse
 from course_sync_plugin.testing.canvas.rights import OF_TEACHERS
 from tests.integration.courses import COURSE
+from tests.integration.replication import canvas_course
 from tests.integration.replication.conftest import link_to_canvas
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,20 @@ def test_a_course_in_which_the_user_is_not_enrolled(canvas, there, author, statu
     add_target(canvas, stranger)
     with pytest.raises(PermanentError, match=f"course {there.id}.*as a teacher"):
         api.link_plan(COURSE, "crm", str(there.id))
+
+
+def test_a_course_that_its_owner_renames_keeps_its_link(canvas, there, author, filled):
+    """Its name is not mapped, so it is neither taken nor overwritten."""
+    there.name = there.course_code = "Renamed"
+    author.set("s0", display_name="Bees")
+    structure = author.publish()
+    canvas_course.deliver()
+    canvas_course.long_after()
+    (polled,) = api.poll_now()
+    assert (polled.error, polled.edited, polled.deleted) == ("", 0, 0)
+    canvas_course.check_equal(there, structure)
+    assert there.name == "Renamed"
+    assert (Link.objects.get().remote_id, Proposal.objects.exists()) == (str(there.id), False)
 
 
 def test_a_course_is_not_created_in_canvas(canvas, author):

@@ -12,7 +12,7 @@ from course_sync_plugin.testing.discourse.webhooks import Hook
 from tests.integration.inbound.senders import post
 from tests.integration.one_lane import publish
 from tests.integration.replication.canvas_course import long_after
-from tests.integration.replication.forums import a_category, calls, deliver, title
+from tests.integration.replication.forums import a_category, a_tree, calls, deliver, publish_tree, title
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,10 @@ def proposals() -> list[tuple[str, object]]:
 
 
 def rename_topic(seen, forum, name: str = "Wasps") -> None:
-    number = seen.topic("Subsection-0").id
+    rename_topic_to(forum, seen.topic("Subsection-0").id, name)
+
+
+def rename_topic_to(forum, number: int, name: str) -> None:
     forum.person("admin").edit_topic(number, title=title(name, "section-0"))
 
 
@@ -160,3 +163,66 @@ def test_a_late_notice_is_harmless(seen, forum, hook, shelf):
     assert notify(forum) == {202}
     assert api.poll_due() == 0
     assert not InboundEvent.objects.filter(taken_at=None).exists()
+
+
+class TestRecoveredTopics:
+    """Staff of a forum can recover a topic that was deleted. It has the same number."""
+
+    def test_it_is_ours_again(self, seen, forum, shelf):
+        """What both sides have changed since then is found, as it is for a topic that was never deleted."""
+        self.delete_and_look(seen, forum)
+        publish(shelf, "2", titles={"subsection-0": "Bees", "subsection-1": "Ants"})
+        deliver()
+        forum.person("admin").recover_topic(self.number)
+        self.look()
+        deliver()
+        assert (seen.topic("Bees").id, len(seen.topics())) == (self.number, 2)
+        rename_topic_to(forum, self.number, "Wasps")
+        self.look()
+        assert proposals() == [("subsection-0", "Wasps")]
+
+    def test_it_takes_no_request_more(self, seen, forum):
+        self.delete_and_look(seen, forum)
+        forum.requests.clear()
+        self.look()
+        waiting = len(forum.requests)
+        forum.person("admin").recover_topic(self.number)
+        forum.requests.clear()
+        self.look()
+        assert len(forum.requests) == waiting
+        deliver()
+        assert calls(forum) == []
+        assert [one["deleted_there"] for one in api.links()] == [0]
+
+    def test_one_that_was_hidden_meanwhile_is_unlisted(self, seen, forum, shelf):
+        self.delete_and_look(seen, forum)
+        tree = {"section-0": {"subsection-0": {}}, "section-1": {"subsection-1": {}}}
+        publish_tree(shelf, a_tree("2", tree, {"subsection-0": {"visible_to_staff_only": True}}))
+        deliver()
+        forum.person("admin").recover_topic(self.number)
+        self.look()
+        deliver()
+        assert not seen.topic("Subsection-0").visible
+
+    def test_another_one_that_was_created_in_its_place_stays(self, begun, forum):
+        seen = begun("on_remote_delete=recreate")
+        deliver()
+        self.delete_and_look(seen, forum)
+        deliver()
+        forum.person("admin").recover_topic(self.number)
+        before = sorted(one.id for one in seen.topics())
+        forum.requests.clear()
+        self.look()
+        deliver()
+        assert calls(forum) == []
+        assert (len(before), sorted(one.id for one in seen.topics())) == (3, before)
+
+    def delete_and_look(self, seen, forum) -> None:
+        self.number = seen.topic("Subsection-0").id
+        forum.person("admin").delete_topic(self.number)
+        self.look()
+        assert [one["deleted_there"] for one in api.links()] == [1]
+
+    def look(self) -> None:
+        long_after()
+        assert [one.error for one in api.poll_now()] == [""]

@@ -10,6 +10,8 @@ from course_sync_plugin.lanes.open_target import open_target
 from course_sync_plugin.models import Conflict, Intent, LedgerEntity, Link, Target
 from course_sync_plugin.replication.outbound.bring import bring
 from course_sync_plugin.targets.registry import targets
+from course_sync_plugin.testing.discourse.faults import Refuse
+from course_sync_plugin.testing.discourse.requests import Answer
 from tests.integration.courses import COURSE, a_course, block
 from tests.integration.one_lane import publish
 from tests.integration.replication.forums import (
@@ -174,6 +176,33 @@ class TestTags:
         publish_tree(shelf, a_tree("2", moved()))
         deliver()
         assert seen.topic("Honey").tags == ["sweet"]
+
+    def test_a_forum_with_three_levels_has_sub_categories_below_a_sub_category(self, begun, shelf, forum):
+        forum.forum.settings.max_category_nesting = 3
+        remote = a_category(forum, "Child", int(a_category(forum, "Parent")))
+        seen = begun("sections=subcategory", remote=remote)
+        deliver()
+        assert {name: len(titles) for name, titles in seen.tree().items()} == {"section-0": 1, "section-1": 1}
+        publish(shelf, "2", titles={"section-0": "Bees"})
+        deliver()
+        assert sorted(seen.tree()) == ["Bees", "section-1"]
+
+    def test_no_forum_has_four_levels(self, shelf, forum):
+        publish(shelf, "1")
+        forum.forum.settings.max_category_nesting = 3
+        add_target(forum, "sections=subcategory")
+        remote = a_category(forum, "Third", int(a_category(forum, "Second", int(a_category(forum, "First")))))
+        with pytest.raises(ConfigurationError, match="sections=tag"):
+            api.link_plan(COURSE, "crm", remote)
+
+    @pytest.mark.parametrize("answer", [Answer.json({"title": "Bees"}), Answer.json({"errors": ["None."]}, 404)])
+    def test_a_forum_that_does_not_tell_how_many_levels_it_has(self, shelf, forum, answer):
+        publish(shelf, "1")
+        add_target(forum, "sections=subcategory")
+        remote = a_category(forum, "Child", int(a_category(forum, "Parent")))
+        forum.faults.append(Refuse(path="/site/settings", instead=answer))
+        with pytest.raises(ConfigurationError, match="sections=tag"):
+            api.link_plan(COURSE, "crm", remote)
 
     def test_a_sub_category_cannot_have_sub_categories(self, shelf, forum):
         publish(shelf, "1")

@@ -93,8 +93,13 @@ def site(call: Call) -> Answer:
         "groups": [{"id": number, "name": name} for name, number in call.forum.groups.items()],
         "can_create_tag": call.guardian.makes_tags(),
         "can_tag_topics": call.user is not None,
-        "max_category_nesting": call.forum.settings.max_category_nesting,
     })  # fmt: skip
+
+
+def settings(call: Call) -> Answer:
+    """Show the site settings that a client must know: some of them."""
+    chosen = ("max_category_nesting", "tagging_enabled", "max_tag_length", "max_tags_per_topic")
+    return Answer.json({name: getattr(call.forum.settings, name) for name in chosen})
 
 
 def basic_info(call: Call) -> Answer:

@@ -46,6 +46,7 @@ _TABLE: list[tuple[str, str, Action]] = [
     ("GET", r"/tag/(?P<name>[^/]+)", list_actions.list_tag),
     ("GET", r"/topics/private-messages(?P<sent>-sent)?/(?P<username>[^/]+)", list_actions.list_private),
     ("GET", r"/site", list_actions.site),
+    ("GET", r"/site/settings", list_actions.settings),
     ("GET", r"/site/basic-info", list_actions.basic_info),
     ("GET", r"/session/current", list_actions.current),
     ("GET", r"/(?:u|users)/(?P<username>[^/]+)", list_actions.user),

@@ -13,15 +13,12 @@ from course_sync_plugin.targets.discourse import categories
 from course_sync_plugin.targets.discourse.categories import Category
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.testing.discourse import DiscourseServer
-from tests.conftest import shared_names
-from tests.unit.testing.discourse.documented import conforms
+from tests.unit.testing.discourse.documented import check_requests
 
 #: A text that the forum accepts as a body.
 RAW = "The first paragraph says what this unit is about."
 #: The secret that webhooks of the forum are signed with.
 SECRET = "a-secret-of-webhooks"
-#: The published description, beside the repository.
-DESCRIPTION = "specs/discourse_openapi.json"
 
 
 @attrs.define
@@ -42,8 +39,7 @@ class Spent:
 def forum() -> Iterator[DiscourseServer]:
     with DiscourseServer() as server:
         yield server
-    if shared_names(DESCRIPTION) != ["absent"]:
-        assert [fault for asked in server.requests for fault in conforms(asked)] == []
+    check_requests(server.requests)
 
 
 @pytest.fixture

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
 from course_sync_plugin.testing.discourse.requests import Asked
-from tests.conftest import shared_data
+from tests.conftest import shared_data, shared_names
+
+#: The published description, beside the repository.
+DESCRIPTION = "specs/discourse_openapi.json"
 
 #: Parameters that Discourse reads although its description does not name them, with the place that reads them.
 READ_ALL_THE_SAME = {
@@ -24,6 +28,7 @@ READ_ALL_THE_SAME = {
     },  # topics_controller.rb
     ("PUT", "/posts/{id}.json"): {"title"},  # posts_controller.rb
     ("GET", "/t/{id}.json"): {"page", "include_raw", "print"},  # topics_controller.rb
+    ("GET", "/t/{id}/posts.json"): {"include_raw"},  # topics_controller.rb
     ("GET", "/c/{slug}/{id}.json"): {"page"},  # list_controller.rb
     ("GET", "/latest.json"): {"page", "no_definitions"},  # list_controller.rb
     ("PUT", "/categories/{id}.json"): {"position", "description"},  # categories_controller.rb
@@ -35,13 +40,14 @@ UNDOCUMENTED = [
     ("PUT", r"/t/\d+/recover"), ("PUT", r"/posts/\d+/recover"), ("DELETE", r"/categories/[^/]+"),
     ("GET", r"/session/current"), ("GET", r"/posts/by_number/\d+/\d+"), ("PUT", r"/t/\d+/reset-bump-date"),
     ("GET", r"/t/[^/]+/\d+(/\d+)?"), ("GET", r"/posts/\d+/revisions/\w+"), ("GET", r"/c/.+/l/latest"),
+    ("GET", r"/site/settings"),
 ]  # fmt: skip
 
 
 @cache
 def description() -> dict[str, Any]:
     """Return the description; the calling test is skipped if it is not there."""
-    return json.loads((shared_data() / "specs" / "discourse_openapi.json").read_text("utf-8"))
+    return json.loads((shared_data() / DESCRIPTION).read_text("utf-8"))
 
 
 def conforms(asked: Asked) -> list[str]:
@@ -57,6 +63,12 @@ def conforms(asked: Asked) -> list[str]:
         known |= {name.removesuffix("[]") for name in content["schema"].get("properties", {})}
     known |= READ_ALL_THE_SAME.get((asked.method, template), set())
     return [f"{asked.method} {template} has no parameter {name}" for name in asked.parameters if name not in known]
+
+
+def check_requests(sent: Iterable[Asked]) -> None:
+    """Fail if the description does not know one of these requests. Without the description nothing is checked."""
+    if shared_names(DESCRIPTION) != ["absent"]:
+        assert {fault for asked in sent for fault in conforms(asked)} == set()
 
 
 def _operation(asked: Asked) -> tuple[str, dict[str, Any]] | None:
