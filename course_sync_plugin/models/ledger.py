@@ -70,7 +70,8 @@ class Link(models.Model):
 
 
 class RateBudget(models.Model):
-    """The budget of requests of a target, which all its workers share.
+    """The budget of requests of a target, which all its workers share. A later target may use it too: one of the same
+    site, where the site counts both as one.
 
     ``remaining``: the units that were left at ``counted_at``. ``locks`` is written to lock the row.
 

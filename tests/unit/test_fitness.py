@@ -183,6 +183,8 @@ COMPARED = {
     ("upkeep/actions.py", "target_name"): "narrows down; the exact name is compared in Python",
     ("upkeep/actions.py", "course_key"): "narrows down; the exact key is compared in Python",
     ("upkeep/reports/decisions.py", "target_name"): "narrows down; the exact name is compared in Python",
+    ("upkeep/reports/courses.py", "org"): "narrows down; the exact organisation is compared in Python",
+    ("upkeep/reports/courses.py", "key__icontains"): "narrows down, and the case does not count",
     ("upkeep/reports/history/sources.py", "entity_type"): "types are the names of entry points, the exact one is known",
     ("upkeep/check/courses.py", "published_version"): "compared with the empty text",
     ("upkeep/targets/change.py", "published_version"): "compared with the empty text",

@@ -1,25 +1,53 @@
-"""The budget of requests of a target, in the database: all workers that use its access token share it."""
+"""The budget of requests, in the database: all workers share it, and all targets that the site counts as one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models import F
 
 from course_sync_plugin.exceptions import Interrupted
-from course_sync_plugin.models import DatabaseNow, RateBudget
+from course_sync_plugin.models import DatabaseNow, RateBudget, Target
+from course_sync_plugin.secrets import can_decrypt, decrypt
 from course_sync_plugin.targets.two_way.budget import MOST_WAIT
 from course_sync_plugin.targets.two_way.site import Rate
 
 #: What the other system says is stored only if it differs by this share of the full budget.
 _NOTABLE = 0.1
 
+_PORTS = {"https": 443, "http": 80}
+
+
+def budget_row(target: Target, rate: Rate) -> int:
+    """Return the key of the target whose row in the database holds the budget of this one. One query.
+
+    It is the oldest target of the same kind at the same site; if each access token has a budget, the oldest with the
+    same token. Tokens are encrypted, each time differently, so they are compared here.
+    """
+    rows = Target.objects.filter(backend=target.backend).order_by("pk") if target.url else ()
+    shared = (one.pk for one in rows if _site(one) == _site(target) and _have_one_budget(one, target, rate))
+    return next(shared, target.pk)
+
+
+def _site(target: Target) -> tuple[str, int | None, str]:
+    """Return what tells sites apart in a URL. One that names no port, or ends with a slash, is the same site."""
+    parts = urlsplit(target.url)
+    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme), parts.path.rstrip("/")
+
+
+def _have_one_budget(one: Target, other: Target, rate: Rate) -> bool:
+    if one.pk == other.pk or not rate.per_token:
+        return True
+    tokens = [decrypt(row.token) for row in (one, other) if row.token and can_decrypt(row.token)]
+    return len(tokens) == 2 and tokens[0] == tokens[1]
+
 
 class SharedBudget:
-    """The budget of one target. ``before``: called before each request, as the lane wants it."""
+    """The budget in the row of one target (:func:`budget_row`). ``before``: called before each request."""
 
     def __init__(self, target_id: int, rate: Rate, before: Callable[[], None] = lambda: None):
         self._target_id, self._rate, self._before = target_id, rate, before

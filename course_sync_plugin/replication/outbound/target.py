@@ -17,7 +17,7 @@ from course_sync_plugin.lanes.site import this_site
 from course_sync_plugin.models import DatabaseNow, Link, digest_of
 from course_sync_plugin.models import Target as TargetRow
 from course_sync_plugin.replication.merge.presence import RemoteDelete
-from course_sync_plugin.replication.outbound.budget import SharedBudget
+from course_sync_plugin.replication.outbound.budget import SharedBudget, budget_row
 from course_sync_plugin.replication.outbound.carry import Carry
 from course_sync_plugin.replication.outbound.envelope import carry_out
 from course_sync_plugin.replication.outbound.known import LedgerObjects
@@ -96,7 +96,7 @@ class TwoWayTarget(Target):
         tree, known = RecordedTree(link.course), LedgerObjects(link)
         tree.refresh()
         linked = partial(_linked, link.target_id)
-        budget = SharedBudget(link.target_id, self.site_class.rate, self._progress)
+        budget = self._budget(link)
         site = self.site_class(SiteContext(self.config, link.remote_id, tree, known, budget, this_site(), linked))
         recreate = self.config.options.get("on_remote_delete") == RemoteDelete.RECREATE
         clock = _clock(link.target_id)
@@ -106,8 +106,11 @@ class TwoWayTarget(Target):
         """Return what reads and writes the discussions of a link. Raises ConfigurationError if nothing does."""
         if self.discussions_class is None:
             raise ConfigurationError(f"The discussions of {self.config.name} are not mirrored.")
-        budget = SharedBudget(link.target_id, self.site_class.rate, self._progress)
-        return self.discussions_class(self.config, link.remote_id, budget)
+        return self.discussions_class(self.config, link.remote_id, self._budget(link))
+
+    def _budget(self, link: Link) -> SharedBudget:
+        rate = self.site_class.rate
+        return SharedBudget(budget_row(link.target, rate), rate, self._progress)
 
     def _carry(self, course_id: str) -> Carry:
         links = Link.objects.select_related("target", "course").filter(course__key_digest=digest_of(course_id))

@@ -81,12 +81,14 @@ class Rate:
     """How many requests a site allows, in its own units.
 
     ``full``: the most units there can be. ``per_second``: how many come back each second. ``floor``: units that are
-    left to other programs with the same access token.
+    left to other programs with the same access token. ``per_token``: each access token has units of its own; otherwise
+    all of a site have them together.
     """
 
     full: float
     per_second: float
     floor: float
+    per_token: bool = False
 
 
 @attrs.define
@@ -130,7 +132,7 @@ class Site(ABC):
     #: The names of all parts, in the order in which the parts of an entity are created.
     part_order: ClassVar[Sequence[str]]
 
-    #: The budget of requests that all courses of one target share.
+    #: The budget of requests that all courses of one target share, and all targets that the site counts as one.
     rate: ClassVar[Rate]
 
     #: Seconds after which an object that was created can be seen by every read.

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 from django.conf import settings
 
-from course_sync_plugin.models import Attempt, Course, Target
+from course_sync_plugin.models import Attempt, Course, RateBudget, Target
 from course_sync_plugin.models.first_rows import first_rows
+from course_sync_plugin.replication.outbound.budget import budget_row
 from course_sync_plugin.replication.outbound.target import TwoWayTarget
 from course_sync_plugin.upkeep.advice import Advice, advice_for
 from course_sync_plugin.upkeep.reports.calls import calls_per_minute
@@ -82,7 +83,7 @@ class TargetDetails:
 def target_details(name: str, before: int | None = None, most: int = 50) -> TargetDetails:
     """Return one target in detail, with at most ``most`` lanes, those with a key below ``before``.
 
-    Raises UnknownName. Ten queries, whatever the number of rows.
+    Raises UnknownName. Twelve queries, whatever the number of rows.
     """
     (found,) = read_reports(Selection(target=get_target(name)))
     row, report, lanes = found
@@ -98,10 +99,13 @@ def target_details(name: str, before: int | None = None, most: int = 50) -> Targ
 
 def _budget(row: Any) -> BudgetReport | None:
     """Return what the worker that asks next would find, as :class:`SharedBudget` counts it."""
-    backend, budget = backend_of(row), getattr(row, "budget", None)
-    if budget is None or backend is None or not issubclass(backend, TwoWayTarget):
+    backend = backend_of(row)
+    if backend is None or not issubclass(backend, TwoWayTarget):
         return None
     rate = backend.site_class.rate
+    budget = RateBudget.objects.filter(pk=budget_row(row, rate)).first()
+    if budget is None:
+        return None
     remaining = budget.remaining + _seconds(row.now - budget.counted_at) * rate.per_second
     return BudgetReport(min(rate.full, remaining), rate.full, rate.floor, rate.per_second)
 

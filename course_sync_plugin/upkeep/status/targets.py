@@ -21,7 +21,7 @@ from course_sync_plugin.upkeep.status.traffic import read_traffic, with_window
 def read_targets(
     selection: Selection, lanes: Iterable[CountedLane], undone: Undone
 ) -> list[tuple[Any, dict[str, Any]]]:
-    """Return the row of each selected target, with its budget of requests, and its state. Two queries.
+    """Return the row of each selected target and its state. Two queries.
 
     The state has the keys of ``targets`` in :func:`course_sync_plugin.upkeep.status.report.status`. ``lanes``: all of
     the selected lanes, or those that are not in step.
@@ -30,7 +30,7 @@ def read_targets(
     for lane in lanes:
         lanes_of[lane.lane.target_id].append(lane)
     linked = Lane.objects.filter(target=OuterRef("pk")).exclude(waiting_for=LINK)
-    targets = selection.targets().select_related("budget").annotate(has_lanes=Exists(linked))
+    targets = selection.targets().annotate(has_lanes=Exists(linked))
     rows = list(with_window(with_linked_counts(targets, selection.course_key)).order_by("name"))
     traffic = read_traffic(rows)
     return [

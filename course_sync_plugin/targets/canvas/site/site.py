@@ -64,7 +64,7 @@ class CanvasSite(Site):
     part_order = PART_ORDER
     #: The same if the target sends content.
     fields_with_content = {**fields, "unit": ("display_name", CONTENT)}
-    rate = Rate(FULL, LEAK_PER_SECOND, FLOOR)
+    rate = Rate(FULL, LEAK_PER_SECOND, FLOOR, per_token=True)
     lag_seconds = LAG_SECONDS
     tokened = TOKENED
     has_places = True
