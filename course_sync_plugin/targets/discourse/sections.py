@@ -10,6 +10,7 @@ from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.errors import Forbidden, NotThere
 from course_sync_plugin.targets.discourse.listing import Listing
 from course_sync_plugin.targets.discourse.mapping import CATEGORY, CourseMapping
+from course_sync_plugin.targets.discourse.titles import slug_if_reserved
 from course_sync_plugin.targets.two_way.site import Gone, KnownObjects, Remote
 
 
@@ -24,9 +25,9 @@ class SectionCategories:
 
     def create(self, entity: Entity) -> Remote:
         """Create the category. It has the rights of its parent, which it may not exceed."""
-        rights = self._listing.linked.permissions
+        rights, name = self._listing.linked.permissions, self._free_name(entity)
         made = categories.create(
-            self._client, name=self._free_name(entity), parent_id=self._parent_id, permissions=rights
+            self._client, name=name, slug=slug_if_reserved(name), parent_id=self._parent_id, permissions=rights
         )
         self._listing.note_section(made)
         return _remote(made)

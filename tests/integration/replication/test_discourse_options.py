@@ -268,6 +268,45 @@ class TestLinks:
             api.link_plan(COURSE, "crm", "")
         assert calls(forum) == []
 
+    def test_a_category_of_this_slug_is_told_before(self, shelf, forum):
+        """The forum would refuse the creation: a slug is unique among the categories at the top."""
+        publish(shelf, "1", titles={"course": "Bees"})
+        add_target(forum)
+        number = a_category(forum, "Wasps")
+        forum.person("admin").edit_category(int(number), slug="org-course-run")
+        with pytest.raises(ConfigurationError, match=f"'Wasps' has the slug 'org-course-run'.*--remote {number}"):
+            api.link_plan(COURSE, "crm", "")
+        assert calls(forum) == []
+
+    def test_a_sub_category_of_this_slug_does_no_harm(self, shelf, forum):
+        publish(shelf, "1", titles={"course": "Bees"})
+        add_target(forum)
+        inner = a_category(forum, "Inner", int(a_category(forum, "Wasps")))
+        forum.person("admin").edit_category(int(inner), slug="org-course-run")
+        plan = api.link_plan(COURSE, "crm", "")
+        assert api.link_shown(COURSE, "crm", "", "openedx", plan.token).error == ""
+
+    def test_a_linked_category_with_this_slug_is_not_offered(self, shelf, forum):
+        """Two course keys may give one slug. The category is that of another course, so it cannot be linked."""
+        publish(shelf, "1", titles={"course": "Bees"})
+        add_target(forum)
+        number = link(a_category(forum, "Wasps")).remote_id
+        forum.person("admin").edit_category(int(number), slug="org-course-other")
+        other = "course-v1:Org+Course+Other"
+        shelf.publish(a_course("1", course=other, titles={"course": "Hornets"}))
+        api.sync_course(other)
+        with pytest.raises(ConfigurationError, match="another slug") as refused:
+            api.link_plan(other, "crm", "")
+        assert "--remote" not in str(refused.value)
+
+    def test_tags_that_a_new_category_cannot_have_are_told_before(self, shelf, forum):
+        """The forum may have no tags at all. It would leave them out, and say nothing."""
+        publish(shelf, "1")
+        add_target(forum, "sections=tag")
+        forum.forum.settings.tagging_enabled = False
+        with pytest.raises(ConfigurationError, match="may not create tags"):
+            api.link_plan(COURSE, "crm", "")
+
     def test_who_does_as_the_refusal_says_gets_a_new_category(self, shelf, forum):
         publish(shelf, "1", titles={"course": "Bees"})
         add_target(forum)
