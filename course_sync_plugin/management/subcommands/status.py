@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from django.db import close_old_connections
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand, WrongUsage, tell_if_stopped
@@ -181,13 +181,16 @@ class _Shown:
 
     def _counted(self, course: str, target: str) -> Iterator[str]:
         """Yield the lines about courses, and the number of those that are in step unless one course was asked for."""
-        total, in_step = self.status["courses_total"], self.status["courses_in_step"]
+        total = self.status["courses_total"]
+        in_step, unlinked = self.status["courses_in_step"], self.status["courses_waiting_for_link"]
         if not course:
             yield from self._totals()
         if total:
-            yield from self._courses(total - in_step)
+            yield from self._courses(total - in_step - unlinked)
             if not course:
-                yield _("{n} of {total} courses are in step.").format(n=in_step, total=total)
+                text = ngettext("{n} of {total} course is in step.", "{n} of {total} courses are in step.", total)
+                waits = ngettext(" {n} course waits for a link.", " {n} courses wait for a link.", unlinked)
+                yield text.format(n=in_step, total=total) + (waits.format(n=unlinked) if unlinked else "")
         elif course and self.status["courses_waiting"]:
             yield _("Course {course} was published and waits for its first sync.").format(course=course)
         elif course:

@@ -76,11 +76,11 @@ def _find_gaps(scope: Scope) -> Iterator[Found]:
     lacking = Greatest(F("written") - F("there") + F("inside"), F("at_the_end"))
     rows = counted.annotate(lacking=lacking).filter(lacking__gt=0).order_by("pk")
     for lane in rows.select_related("course").only("cursor", "end", "target_id", "course__key"):
-        values = {"first": lane.cursor + 1, "last": lane.end, "lacking": lane.lacking}
+        values = {"first": (lane.cursor or 0) + 1, "last": lane.end, "lacking": lane.lacking}
         yield Found(str(lane.pk), scope.target_name(lane.target_id), lane.course.key, values=values)
 
 
-def _run_at_cursor() -> Coalesce:
+def _run_at_cursor() -> Case:
     """Return as SQL the run that a lane has begun: that of the operation at its cursor, or else the next run it needs.
 
     The operation at the cursor may have been for another lane, and be pruned.

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import attrs
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef
 
-from course_sync_plugin.models import HeldRun, Marker
+from course_sync_plugin.models import LINK, HeldRun, Marker
 from course_sync_plugin.upkeep.status.lanes import STATES, CountedLane
 from course_sync_plugin.upkeep.status.selection import Selection
 
@@ -24,7 +24,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class RecordedCourse(NamedTuple):
-    """The columns of a course that a status needs. A site may have thousands of courses, and models are slow."""
+    """The columns of a course that a status needs. A site may have thousands of courses, and models are slow.
+
+    ``waits_for_link``: one of the selected lanes has no counterpart yet.
+    """
 
     pk: int
     key: str
@@ -32,11 +35,15 @@ class RecordedCourse(NamedTuple):
     published_version: str
     attempts: int
     last_error: str
+    waits_for_link: bool
 
 
 @attrs.frozen
 class CourseState:
-    """A course with the version that is published now, its lanes and its held run."""
+    """A course with the version that is published now, its lanes and its held run.
+
+    ``lanes``: all of them, or those that are not at rest.
+    """
 
     course: RecordedCourse
     published_version: str
@@ -44,11 +51,16 @@ class CourseState:
     held: HeldRun | None = None
 
     @property
-    def is_in_step(self) -> bool:
-        """Tell whether the published version is recorded, no run is held, and all the lanes are in step."""
+    def is_at_rest(self) -> bool:
+        """Tell whether the published version is recorded, no run is held, and all the lanes are at rest."""
         if self._is_behind or self.held:
             return False
-        return not self.lanes or all(lane.is_in_step for lane in self.lanes)
+        return not self.lanes or all(lane.is_at_rest for lane in self.lanes)
+
+    @property
+    def is_in_step(self) -> bool:
+        """Tell whether the course is at rest and has no lane that waits for a link."""
+        return self.is_at_rest and not self.course.waits_for_link
 
     @property
     def own_trouble(self) -> str:
@@ -88,7 +100,9 @@ def read_courses(
     for lane in lanes:
         lanes_of[lane.lane.course_id].append(lane)
     held_of = {run.course_id: run for run in held}
-    rows = selection.courses().order_by("key").values_list(*RecordedCourse._fields)
+    waiting = selection.lanes().filter(course=OuterRef("pk"), waiting_for=LINK)
+    courses = selection.courses().annotate(waits_for_link=Exists(waiting)).order_by("key")
+    rows = courses.values_list(*RecordedCourse._fields)
     for course in map(RecordedCourse._make, rows):
         version = published.get(course.key, "")
         yield CourseState(course, version, lanes_of.get(course.pk, ()), held_of.get(course.pk))
