@@ -99,6 +99,10 @@ def test_a_key_that_is_revoked_on_the_way(begun, forum):
     forum.faults.append(Meanwhile(path="/posts", act=lambda: forum.revoke(forum.key)))
     api.deliver_until_empty()
     assert api.status()["targets"][0]["state"] != "in step"
+    (cause,) = api.list_causes(api.Filters())["causes"]
+    assert ("set-token" in cause["action"], "secret" in cause["action"]) == (True, False)
+    (attempt, *_others) = api.target_details("crm").attempts
+    assert "set-token" in str(attempt.advice.action)
     key = forum.new_key()
     api.set_token("crm", key)
     deliver()
