@@ -61,6 +61,13 @@ class Refused(PermanentError):
         super().__init__(message, **context)
         self.words = words
 
+    def about(self, kind: str, name: str) -> Refused:
+        """Return the same refusal, which names what was sent and what to do. ``kind``: such as ``title``."""
+        text = f"The {kind} sent was '{single_line(name, MESSAGE_CHARACTERS)}'. {self.message}"
+        advice = "Change the name in Studio, or the rule in the settings of the forum; then use 'retry'."
+        stop = "" if text.endswith((".", "!", "?")) else "."
+        return type(self)(f"{text}{stop} {advice}", words=self.words, **self.context)
+
     @property
     def title_taken(self) -> bool:
         """Tell whether an English message says that another topic of the forum has the title."""

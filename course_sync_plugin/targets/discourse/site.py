@@ -10,7 +10,7 @@ import attrs
 
 from course_sync_plugin.data import Entity
 from course_sync_plugin.exceptions import ConfigurationError
-from course_sync_plugin.targets.discourse import categories, tags
+from course_sync_plugin.targets.discourse import categories, rights
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.entity_topics import EntityTopics
 from course_sync_plugin.targets.discourse.listing import Listing, NoCategory
@@ -61,8 +61,7 @@ class DiscourseSite(Site):
         Raises ConfigurationError if the user may create none, or if there is one of this name that may be meant, or of
         the slug, which the forum gives once.
         """
-        if not categories.may_create(self._client):
-            raise ConfigurationError(_no_right("create categories"))
+        rights.check_categories(self._client)
         free, there = list(CategoryNames(course.entity_id, self._mapping.name(course))), self._top_categories()
         names, slug = {one.name.lower(): one for one in there}, slug_of(course.entity_id)
         name = next((one for one in free if one.lower() not in names), None)
@@ -80,17 +79,11 @@ class DiscourseSite(Site):
         return self._as_counterpart(categories.create(self._client, name=name, slug=slug_of(course.entity_id)))
 
     def check_rights(self) -> None:
+        has_tags = self._mapping.sections_are_tags
         if self.remote_id:  # who may create a category may do all in it
-            self._check_category(self._linked())
-        if self._mapping.sections_are_tags and not tags.may_create(self._client):
-            raise ConfigurationError(f"{_no_right('create tags')} The forum's settings for tags say who may.")
-
-    def _check_category(self, category: categories.Category) -> None:
-        if not category.takes_topics:
-            raise ConfigurationError(_no_right(f"create topics in the category '{category.name}'"))
-        if not self._mapping.sections_are_tags and not category.can_edit:
-            without = "Or take the option sections=tag, which needs no sub-categories."
-            raise ConfigurationError(f"{_no_right('create sub-categories')} {without}")
+            rights.check_category(self._linked(), has_sections=not has_tags)
+        if has_tags:
+            rights.check_tags(self._client)
 
     def parts(self, entity: Entity) -> Sequence[str]:
         return self._mapping.parts(entity)
@@ -187,10 +180,3 @@ class DiscourseSite(Site):
 
     def _as_counterpart(self, category: categories.Category) -> Counterpart:
         return Counterpart(category.id, category.name, f"{self.config.url.rstrip('/')}/c/{category.id}")
-
-
-def _no_right(what: str) -> str:
-    return (
-        f"The user of the API key may not {what}. Take a key of an administrator, or name one with the option "
-        "'api_username'."
-    )

@@ -450,8 +450,11 @@ class TestTarget:
         ("options", "ok", "words"),
         [
             ([], True, "administrator 'system'"),
-            (["api_username=student"], False, "no administrator"),
+            (["api_username=student"], False, "acts as 'student'. The user of the API key may not create categories."),
             (["api_username=student"], False, "Take a key of an administrator"),
+            (["api_username=moderator", "sections=tag"], True, "is no administrator: link a category that is there"),
+            (["api_username=student", "sections=tag"], False, "may not create tags"),
+            (["sections=tag"], True, "administrator 'system'"),
             (["api_username=nobody"], False, "does not accept the API key"),
         ],
     )
@@ -460,6 +463,23 @@ class TestTarget:
         report = api.test_target("crm")
         assert (report.ok, words in report.explanation) == (ok, True)
         assert calls(forum) == []
+
+    @pytest.mark.parametrize("sections", ["tag", "subcategory"])
+    @pytest.mark.parametrize("user", ["admin", "moderator", "teacher", "student"])
+    def test_the_test_says_what_link_says(self, shelf, forum, sections, user):
+        publish(shelf, "1")
+        add_target(forum, f"api_username={user}", f"sections={sections}")
+        remote = a_category(forum)
+        try:
+            may_link = bool(api.link_plan(COURSE, "crm", remote))
+        except ConfigurationError:
+            may_link = False
+        assert api.test_target("crm").ok == may_link
+
+    def test_the_test_of_a_forum_without_tags(self, forum):
+        add_target(forum, "sections=tag")
+        forum.forum.settings.tagging_enabled = False
+        assert not api.test_target("crm").ok
 
     def test_it_is_registered(self):
         assert targets.get("discourse").needs_link
