@@ -173,8 +173,8 @@ def bad_key(where: str, **context: Any) -> ConfigurationError:
     """Return the error for an API key that is not valid for the user."""
     return ConfigurationError(
         f"{where} does not accept the API key (403). It may be revoked, or not be one of the user that the option "
-        "'api_username' names, or this user may be suspended, or its scope may not be Global. 'set-token' takes "
-        "another key.",
+        "'api_username' names, or this user may be suspended, or its scope may not have this request: a Global one has "
+        "all. 'set-token' takes another key.",
         status=403,
         **context,
     )

@@ -10,6 +10,7 @@ from course_sync_plugin.lanes.open_target import open_target
 from course_sync_plugin.models import Conflict, Intent, LedgerEntity, Link, Target
 from course_sync_plugin.replication.outbound.bring import bring
 from course_sync_plugin.targets.registry import targets
+from course_sync_plugin.testing.discourse.scopes import SCOPES
 from tests.integration.courses import COURSE, a_course, block
 from tests.integration.one_lane import publish
 from tests.integration.replication.forums import (
@@ -480,6 +481,25 @@ class TestTarget:
         add_target(forum, "sections=tag")
         forum.forum.settings.tagging_enabled = False
         assert not api.test_target("crm").ok
+
+    def test_a_key_with_scopes_cannot_create_categories(self, shelf, forum):
+        """The forum refuses it like a bad key, and the message names the scope."""
+        publish(shelf, "1")
+        key = forum.new_key(scopes=[*SCOPES])
+        api.add_target("crm", backend="discourse", url=forum.url, token=key)
+        plan = api.link_plan(COURSE, "crm", "")
+        with pytest.raises(ConfigurationError, match="scope"):
+            api.link_shown(COURSE, "crm", "", "openedx", plan.token)
+
+    def test_the_scopes_of_the_guide_are_enough_for_tags(self, shelf, forum):
+        publish_tree(shelf, a_tree("1", TREE))
+        key = forum.new_key(scopes=["global:read", "topics:write", "topics:update", "topics:delete"])
+        api.add_target("crm", backend="discourse", url=forum.url, token=key, options=["sections=tag"])
+        assert api.test_target("crm").ok
+        link(a_category(forum))
+        deliver()
+        publish_tree(shelf, a_tree("2", {"Bees": {"Wax": {}}, "Ants": {"Hill": {}}}, {"Hill": HIDDEN}))
+        deliver()
 
     def test_it_is_registered(self):
         assert targets.get("discourse").needs_link
