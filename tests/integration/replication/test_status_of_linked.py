@@ -47,7 +47,7 @@ def test_a_target_whose_only_course_waits_for_a_link(unlinked, read):
 def test_it_is_said_with_the_way_out(unlinked):
     shown = said()
     assert "waiting for link" in shown
-    assert "crm: 1 courses wait for a link; 'link COURSE crm' makes one" in shown
+    assert "crm: 1 course waits for a link; 'link COURSE crm' makes one" in shown
     assert "in step  " not in shown
 
 

@@ -437,9 +437,9 @@ class TestAtAGlance:
         lines = said()
         assert shown(lines)[:3] == ["Run31", "Run30", "Run32"]
         totals = (
-            "1 runs are held; 'approve' shows them.",
-            "1 courses cannot be read.",
-            "1 publishes are not recorded yet.",
+            "1 run is held; 'approve' shows them.",
+            "1 course cannot be read.",
+            "1 publish is not recorded yet.",
         )
         assert {*totals} <= {*lines}
 
@@ -448,7 +448,7 @@ class TestAtAGlance:
         new = "course-v1:Org+Course+New"
         shelf.publish(a_course("v1", course=new))
         shelf.publish(a_course("v1", course=new))
-        assert "1 published courses wait for their first sync." in said()
+        assert "1 published course waits for its first sync." in said()
         assert "1 of 1 course is in step." in said()
         status = api.status()
         assert (status["courses_waiting"], status["not_running"]) == (1, False)
