@@ -86,7 +86,7 @@ def _run_at_cursor() -> Case:
     The operation at the cursor may have been for another lane, and be pruned.
     """
     at_cursor = JournalOperation.objects.filter(course=OuterRef("course"), position=OuterRef("cursor"))
-    ahead = _operations(position__gt=OuterRef("cursor")).order_by("position")
+    ahead = _operations(Q(position__gt=OuterRef("cursor"))).order_by("position")
     begun = Coalesce(Subquery(at_cursor.values("run")[:1]), Subquery(ahead.values("run")[:1]))
     return Case(When(cursor=0, then=Value(0)), default=begun, output_field=BigIntegerField())
 
@@ -96,17 +96,17 @@ def _runs_ahead() -> QuerySet[Run]:
 
 
 def _operations_ahead() -> QuerySet[JournalOperation]:
-    return _operations(position__gt=OuterRef("cursor"), run__gt=OuterRef("passed"))
+    return _operations(Q(position__gt=OuterRef("cursor"), run__gt=OuterRef("passed")))
 
 
 def _of_run_at_cursor() -> QuerySet[Any]:
     """Return how many positions are missing between the first and the last one that is there, from the cursor on."""
-    rows = _operations(position__gte=OuterRef("cursor"), run=OuterRef("passed")).order_by().values("run")
+    rows = _operations(Q(position__gte=OuterRef("cursor"), run=OuterRef("passed"))).order_by().values("run")
     return rows.annotate(lacking=Max("position") - Min("position") + 1 - Count("pk")).values("lacking")
 
 
-def _operations(**conditions: Any) -> QuerySet[JournalOperation]:
-    return JournalOperation.objects.filter(_for_lane(), course=OuterRef("course"), **conditions)
+def _operations(condition: Q) -> QuerySet[JournalOperation]:
+    return JournalOperation.objects.filter(_for_lane(), course=OuterRef("course")).filter(condition)
 
 
 def _for_lane() -> Q:
