@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -27,12 +29,18 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "status": status,
         "attention": api.attention(status),
-        "more_courses": status["courses_total"] - status["courses_in_step"] - len(status["courses"]),
+        "more_courses": _out_of_step(status) - len(status["courses"]),
+        "is_in_step": not _out_of_step(status),
         "held": status["held"][:_MOST_HELD],
         "catalog_run": api.last_catalog_run(),
         "live": True,
     }
     return page(request, "overview", context)
+
+
+def _out_of_step(status: dict[str, Any]) -> int:
+    """Return the number of courses that are listed. Those that only wait for a link are counted."""
+    return int(status["courses_total"] - status["courses_in_step"] - status["courses_waiting_for_link"])
 
 
 def _percent(part: float) -> str:

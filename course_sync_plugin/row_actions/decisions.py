@@ -40,6 +40,8 @@ def _about(plan: api.Decisions) -> Iterator[str]:
     yield _("Decisions: {n}").format(n=len(plan.each))
     if plan.more:
         yield _("There are more. Open this page again afterwards to decide about them.")
+    warnings = list(dict.fromkeys(one.warning for one in plan.each if one.warning))
+    yield from first_of([_("This would fail now: {reason}").format(reason=one) for one in warnings])
     yield from first_of([_one(one) for one in plan.each])
 
 

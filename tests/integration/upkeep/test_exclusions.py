@@ -286,7 +286,7 @@ def test_the_commands(shelf, receiver, course, call, capsys):
     assert listed["excluded"] == [UNIT]
     publish(shelf, "2", titles=renamed("unit-0-1"))
     api.deliver_until_empty()
-    assert "crm: excluded: 1 operations are held back" in call("status", "--target", "crm")
+    assert "crm: excluded: 1 operation is held back" in call("status", "--target", "crm")
     shown = json.loads(call("include", "crm", UNIT, "--json"))
     assert shown["operations"] == 1
     assert "1 operations will be planned anew" in call("include", "crm", UNIT, "--yes", "--token", shown["token"])
