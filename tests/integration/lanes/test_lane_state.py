@@ -20,7 +20,7 @@ from course_sync_plugin.models import DatabaseNow, Envelope, HeldRun, JournalOpe
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Fail, Refuse, poison
-from tests.integration.courses import COURSE, block
+from tests.integration.courses import COURSE, a_course, block
 from tests.integration.one_lane import publish, renamed, states, the_lane, wait_in_seconds
 from tests.integration.sync.test_record import FailsAt
 
@@ -183,6 +183,23 @@ class TestTheDeliveredVersion:
         publish(shelf, "2", titles=renamed("unit-0-1"))
         api.deliver_until_empty()
         assert (the_lane().delivered_version, receiver.requests) == ("2", [])
+
+    def test_such_a_version_of_one_of_two_courses(self, shelf, receiver, course):
+        other = "course-v1:Org+Other+Run"
+        Target.objects.update(entity_types=["course"])
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        for version in ("77", "78"):
+            shelf.publish(a_course(version, course=other, titles=renamed("unit-0-1") if version == "78" else {}))
+            api.sync_course(other)
+            api.deliver_until_empty()
+        versions = dict(Lane.objects.values_list("course__key", "delivered_version"))
+        assert versions == {COURSE: "2", other: "78"}
+
+    def test_what_was_urgent_is_not_once_it_is_delivered(self, shelf, receiver, course):
+        publish(shelf, "2", units=2)
+        assert the_lane().urgent is True
+        api.deliver_lane(the_lane().pk)
+        assert (the_lane().urgent, the_lane().due_at) == (False, None)
 
     def test_such_a_version_is_not_delivered_while_something_is_refused(self, shelf, receiver, course):
         receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
