@@ -198,7 +198,7 @@ class TestTheDeliveredVersion:
     def test_what_was_urgent_is_not_once_it_is_delivered(self, shelf, receiver, course):
         publish(shelf, "2", units=2)
         assert the_lane().urgent is True
-        api.deliver_lane(the_lane().pk)
+        api.deliver_lane(the_lane().pk, seconds=600)
         assert (the_lane().urgent, the_lane().due_at) == (False, None)
 
     def test_such_a_version_is_not_delivered_while_something_is_refused(self, shelf, receiver, course):
@@ -317,6 +317,24 @@ class TestACourseThatIsDeleted:
         api.deliver_lane(the_lane().pk)
         assert receiver.difference(new) == []
         assert the_lane().delivered_version == "3"
+
+    def test_the_receiver_is_told_first_that_the_run_before_is_over(self, shelf, receiver, course):
+        """Of that run an operation failed, which an operator skips after the course was deleted."""
+        Target.objects.update(options={"on_course_deleted": "keep"})
+        receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        shelf.delete()
+        api.sync_course(COURSE)
+        HeldRun.objects.update(approved=True)
+        api.sync_course(COURSE)
+        api.skip("crm", api.problems()[0].operation_id)
+        receiver.requests.clear()
+        api.deliver_until_empty()
+        (request,) = receiver.requests
+        data = json.loads(request.body)["data"]
+        assert (data["operations"], data["end_of_run"], data["published_version"]) == ([], True, "2")
+        assert (the_lane().cursor, the_lane().closing, the_lane().answered_sequence) == (the_lane().end, False, 0)
 
     def test_when_it_comes_back_the_lane_begins_anew(self, shelf, receiver, course):
         Target.objects.update(options={"on_course_deleted": "keep"})

@@ -273,7 +273,7 @@ def test_it_looks_once_in_a_turn(shelf, receiver, course, settings):
     for version in range(1, 7):
         new = publish(shelf, str(version + 1), titles=renamed(*units[:version]))
     with mock.patch.object(long_backlog, "_shorten", wraps=long_backlog._shorten) as look:
-        api.deliver_lane(the_lane().pk)
+        api.deliver_lane(the_lane().pk, seconds=600)
     assert (look.call_count, len(sent(receiver)), receiver.difference(new)) == (1, 6, [])
 
 
@@ -281,7 +281,7 @@ def test_runs_of_another_course_do_not_count(shelf, receiver, course):
     a_backlog(shelf)
     shelf.publish(a_course("1", course=OTHER))
     api.sync_course(OTHER)
-    api.deliver_lane(the_lane().pk)
+    api.deliver_lane(the_lane().pk, seconds=600)
     assert (sent(receiver), kinds()) == ([("update", "unit-0-1")], {RunKind.DIFFERENCE})
 
 

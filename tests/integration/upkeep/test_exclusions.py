@@ -247,7 +247,7 @@ class TestMovedAway:
     def publish(self, shelf, version: str, **sections: list[str]):
         structure = shelf.publish(with_units(version, sections))
         api.sync_course(COURSE)
-        api.deliver_lane(the_lane().pk)
+        api.deliver_lane(the_lane().pk, seconds=600)
         return structure
 
     def states(self) -> list[tuple[str, str]]:
@@ -298,7 +298,7 @@ def publish_parts(shelf, version: str, sections: dict[str, dict[str, list[str]]]
                 put("html", part)
     shelf.publish(StructureBuilder(COURSE, version, blocks).build())
     api.sync_course(COURSE)
-    api.deliver_lane(the_lane().pk)
+    api.deliver_lane(the_lane().pk, seconds=600)
 
 
 def publish_units(shelf, version: str, units: list[str]):
