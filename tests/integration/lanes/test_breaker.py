@@ -395,7 +395,14 @@ class TestOpen:
         assert api.deliver_until_empty().envelopes == 1
         assert not is_open()
 
-    def test_a_process_that_ends_gives_the_probe_back(self, receiver):
+    @pytest.mark.parametrize("envelopes", [0, 2], ids=["before it sends", "while it sends"])
+    def test_a_process_that_ends_gives_the_probe_back(self, receiver, envelopes):
+        """It uses up no attempt: a probe says nothing about its own lane."""
+        receiver.faults.append(Refuse(500, times=envelopes))
+        for _ in range(envelopes):
+            probe_time_comes()
+            api.deliver_until_empty()
+        assert Envelope.objects.count() == envelopes
         Lane.objects.update(attempts=2)
         probe_time_comes()
         turn = LaneTurn(claim_lane(due_lanes()[0][0]), 20)
