@@ -14,6 +14,7 @@ from course_sync_plugin.lanes.excluded import recorded_tree
 from course_sync_plugin.lanes.problems import park
 from course_sync_plugin.models import Exclusion, JournalOperation, Problem, ProblemState
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
+from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Fail
 from course_sync_plugin.testing.receiver import Receiver
 from tests.integration.courses import COURSE, a_course, block
@@ -140,6 +141,21 @@ class TestExcluded:
         api.deliver_until_empty()
         assert sent(receiver) == ["unit-1-1"]
         assert [message["data"]["end_of_run"] for message in receiver.messages] == [True]
+
+    def test_it_counts_from_the_next_envelope_of_a_turn_on(self, shelf, receiver, course, settings, monkeypatch):
+        settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 1
+        publish(shelf, "2", titles=renamed("unit-0-0", "unit-0-1"))
+        send = WebhookTarget.send
+
+        def send_and_exclude(target, message):
+            monkeypatch.undo()
+            exclude(UNIT)
+            return send(target, message)
+
+        monkeypatch.setattr(WebhookTarget, "send", send_and_exclude)
+        api.deliver_lane(the_lane().pk, seconds=600)
+        assert sent(receiver) == ["unit-0-0"]
+        assert target_status() == ("in step", 0, 1)
 
     def test_the_lane_counts_as_in_step(self, shelf, receiver, course):
         exclude(SUBSECTION)
