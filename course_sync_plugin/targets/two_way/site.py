@@ -242,6 +242,13 @@ class Site(ABC):
         its objects may be deleted already, so that they are not known any more: their fields are left out.
         """
 
+    def read_before_removal(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the same of an entity that is deleted next, each object read by itself at this moment.
+
+        What was read earlier in this turn will not do: what a person has written since would be deleted unseen.
+        """
+        return self.read(entity, base)
+
     @abstractmethod
     def write(self, entity: Entity, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write fields of an entity, given in our terms. Return them as the site answered them, in its terms."""

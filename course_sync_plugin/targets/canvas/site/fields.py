@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -71,6 +72,25 @@ class FieldCalls:
         if titles:
             values["display_name"] = shared_title(titles[0], titles[-1], base.get("display_name"))
         return {**base, **_only(base, values)}
+
+    def read_again(self, entity: Entity) -> None:
+        """Read by itself each object that holds fields of an entity. What is not there is left to :meth:`read`."""
+        objects = self.known.of(entity.entity_id)
+        module = self.listing.module(objects.get("module", ""))
+        item = self.places.head(entity.entity_id)
+        with suppress(NotThere):
+            if module:
+                fresh = modules.show(self.client, self.course_id, module.id)
+                values = {"name": fresh.name, "unlock_at": fresh.unlock_at}  # its position may be read late
+                self.listing.put_module(attrs.evolve(module, **values), module, None)
+        with suppress(NotThere):
+            if item:
+                title = items.show(self.client, self.course_id, item.module_id, item.id).title
+                self.listing.put_item(attrs.evolve(item, title=title), item, None)
+        with suppress(NotThere):
+            if "assignment" in objects:
+                found = assignments.show(self.client, self.course_id, objects["assignment"])
+                self.listing.put_assignment(found)
 
     def write(self, entity: Entity, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write fields. Return them as Canvas has them now; one that no object holds: as it was given."""
