@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 from course_sync_plugin.data import Entity
@@ -179,6 +180,9 @@ class CanvasSite(Site):
             return found
         value = self._contents.read(page_id, base.get(CONTENT))
         return found if value is None else {**found, CONTENT: value}
+
+    def changed_at(self, entity: Entity, fields: Collection[str]) -> datetime | None:
+        return self._fields.changed_at(entity, fields)
 
     def read_before_removal(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
         self._fields.read_again(entity)
