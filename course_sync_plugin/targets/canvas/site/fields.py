@@ -82,8 +82,8 @@ class FieldCalls:
         with suppress(NotThere):
             if module:
                 fresh = modules.show(self.client, self.course_id, module.id)
-                values = {"name": fresh.name, "unlock_at": fresh.unlock_at}  # its position may be read late
-                self.listing.put_module(attrs.evolve(module, **values), module, None)
+                fresh = attrs.evolve(fresh, position=module.position)  # it may be read late
+                self.listing.put_module(fresh, module, None)
         with suppress(NotThere):
             if item:
                 title = items.show(self.client, self.course_id, item.module_id, item.id).title
