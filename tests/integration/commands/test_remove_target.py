@@ -165,6 +165,8 @@ class TestThePlan:
             "contexts": {COURSE: {"level": "A2", "class": "7b"}},
             "lanes": [OTHER, COURSE],
             "links": [],
+            "conflicts": 0,
+            "proposals": 0,
             "pending": 11,
             "problems": {"failed": 1, "parked": 1},
             "token": token(),
