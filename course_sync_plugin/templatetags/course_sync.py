@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from course_sync_plugin import api
+from course_sync_plugin.row_actions.offered import OFFERED
 
 register = template.Library()
 
@@ -31,6 +32,12 @@ def attention_url(context: dict[str, Any], one: api.Attention) -> str:
     if one.page == "target":
         return reverse("course_sync:target", kwargs={"name": one.chosen["target"]})
     return f"{reverse(f'course_sync:{one.page}')}?{urlencode(one.chosen)}" if one.page else ""
+
+
+@register.filter
+def action_label(name: str) -> str:
+    """Return what a link to the page of an action says."""
+    return str(OFFERED[name].action.label)
 
 
 @register.filter

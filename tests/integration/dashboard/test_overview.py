@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from lxml import html
 
 from course_sync_plugin import api
-from course_sync_plugin.models import Activity, Attempt, CatalogRun, DatabaseNow, Target
+from course_sync_plugin.models import Activity, Attempt, CatalogRun, DatabaseNow, Lane, Target
 from course_sync_plugin.testing.faults import Fail, Refuse
 from tests.integration.courses import COURSE, a_course, block
 from tests.integration.dashboard import people
@@ -135,7 +135,7 @@ def test_a_problem(operator, shelf, receiver):
     page = seen(operator)
     assert texts(page, "//h1") == ["1 thing needs a look"]
     (finding,) = texts(page, "//li[@class='urgent']")
-    assert finding == "crm: problems 'problems --target crm' says what to do"
+    assert finding == "crm: problems Look at the causes. When one is mended, retry."
     (row,) = cells(page, "problems")
     assert row == ["crm", f"update {block('vertical', 'unit-0-0')}", HOSTILE, "0"]
     assert page.xpath("//script[not(@src)]") == []
@@ -164,7 +164,34 @@ def test_a_target_that_is_down(operator, shelf, receiver):
     assert texts(seen(operator), "//li[@class='waits']")[0].startswith("crm: the last message got no answer.")
     Target.objects.update(breaker_opened_at=DatabaseNow(), breaker_error="no answer")
     (line,) = texts(seen(operator), "//li[@class='waits']")
-    assert re.match(r"crm: the target has not answered since \S+Z\. Nothing: its courses go on", line)
+    assert re.match(r"crm: the target has taken nothing since \S+Z\. no answer It is tried again and again", line)
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_what_does_not_answer_is_one_finding_with_its_reason(operator, shelf, receiver, failing, settings):
+    """Before, a target with a wrong secret had two, and one of them said that there is nothing to do."""
+    publish(shelf, "1")
+    Target.objects.update(breaker_opened_at=DatabaseNow(), breaker_error="The secret is wrong.")
+    Lane.objects.update(failing=failing)
+    (line,) = texts(seen(operator), "//ul[@class='attention-list']/li")
+    assert "The secret is wrong." in line
+    assert texts(seen(operator), "//li[@class='urgent']") == ([line] if failing else [])
+    Lane.objects.update(created_at=DatabaseNow(-100))
+    settings.COURSE_SYNC_OBJECTIVE_SECONDS = 50
+    assert texts(seen(operator), "//li[@class='urgent']") == [line]
+
+
+def test_no_finding_needs_a_shell(operator, shelf, receiver):
+    """What the pages can do is said in their words, with links to the actions for those who act."""
+    publish(shelf, "1")
+    api.pause("crm")
+    User.objects.update(is_superuser=True)
+    (finding,) = seen(operator).xpath("//ul[@class='attention-list']/li")
+    assert "'" not in finding.text_content()
+    (address,) = finding.xpath("a[@class='offer']/@href")
+    assert "would be resumed" in operator.get(address).content.decode()
+    User.objects.update(is_superuser=False)
+    assert seen(operator).xpath("//a[@class='offer']") == []
 
 
 def test_the_number_of_queries_is_small(operator, shelf, receiver, django_assert_max_num_queries):
