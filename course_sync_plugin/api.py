@@ -24,7 +24,7 @@ from course_sync_plugin.targets.local.read import LocalCourseInfo, LocalNode, lo
 from course_sync_plugin.toggles import is_stopped
 from course_sync_plugin.upkeep.actions import Action, actions
 from course_sync_plugin.upkeep.advice import Advice, advice_for
-from course_sync_plugin.upkeep.approval import Approved, HeldPlan, approve, held_plans
+from course_sync_plugin.upkeep.approval import DeletedEntity, Approved, HeldPlan, approve, held_plans
 from course_sync_plugin.upkeep.audit import acting
 from course_sync_plugin.upkeep.backfill import (
     BackfillPlan,
@@ -214,6 +214,7 @@ __all__ = [
     "Decided",
     "Decision",
     "Decisions",
+    "DeletedEntity",
     "Delivered",
     "Durations",
     "Effects",

@@ -88,13 +88,16 @@ def test_the_success_of_the_last_day_is_drawn_by_hour(operator, shelf, receiver)
 def test_a_held_run_can_be_approved_by_those_who_act(client, shelf, receiver, settings):
     settings.COURSE_SYNC_MASS_DELETE_COUNT = 1
     publish(shelf, "1")
+    api.deliver_until_empty()
     publish(shelf, "2", sections=1)
     user = User.objects.create_user("somebody", is_superuser=True)
     client.force_login(user)
     page = seen(client)
     (row,) = cells(page, "held")
     assert (row[:3], row[4]) == ([COURSE, "5", "11"], f"Look and approve {COURSE}")
-    (address,) = page.xpath("//*[@aria-labelledby='held']//a/@href")
+    assert cells(page, "courses")[0][:3] == [COURSE, "–", "held"]
+    course, address = page.xpath("//*[@aria-labelledby='held']//a/@href")
+    assert course == f"/course_sync/courses/{COURSE}/"
     assert "5 of 11 entities would be deleted" in client.get(address).content.decode()
     User.objects.update(is_superuser=False, is_staff=True)
     assert len(cells(seen(client), "held")[0]) == 4
@@ -192,6 +195,14 @@ def test_no_finding_needs_a_shell(operator, shelf, receiver):
     assert "would be resumed" in operator.get(address).content.decode()
     User.objects.update(is_superuser=False)
     assert seen(operator).xpath("//a[@class='offer']") == []
+
+
+def test_a_lag_over_the_objective_is_marked(operator, shelf, receiver, settings):
+    publish(shelf, "1")
+    assert "a change is delivered within 3600 seconds" in seen(operator).text_content()
+    Lane.objects.update(created_at=DatabaseNow(-100))
+    settings.COURSE_SYNC_OBJECTIVE_SECONDS = 50
+    assert cells(seen(operator), "targets")[0][2].endswith(" over 50")
 
 
 def test_the_number_of_queries_is_small(operator, shelf, receiver, django_assert_max_num_queries):
