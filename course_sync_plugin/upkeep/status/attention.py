@@ -126,7 +126,9 @@ def _of_state(target: Mapping[str, Any], state: str) -> Attention:
 def _unanswered(target: Mapping[str, Any]) -> Attention:
     """Return the one finding about a target that takes nothing: why, and that its courses go on by themselves."""
     name, breaker = target["name"], target["breaker"]
-    text = _("{name}: the target has taken nothing since {since}.").format(name=name, since=local_time(breaker["since"]))
+    text = _("{name}: the target has taken nothing since {since}.").format(
+        name=name, since=local_time(breaker["since"])
+    )
     action = _("It is tried again and again, and its courses go on by themselves. When the cause is mended, retry.")
     urgent = target["state"] == "failing" or _is_late(target)
     told = " ".join(filter(None, (breaker["error"], action)))
