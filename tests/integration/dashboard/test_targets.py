@@ -231,7 +231,17 @@ class TestActions:
         publish(shelf, "1")
         found = seen(operator, PAGE).xpath("//a/@href[contains(., '/act/')]")
         names = [one.split("/")[3] for one in found]
-        assert names == ["test", "pause", "resume", "retry", "set-secret", "rotate-secret", "replace-secret", "retry"]
+        assert names == [
+            "test",
+            "pause",
+            "resume",
+            "retry",
+            "set-secret",
+            "rotate-secret",
+            "replace-secret",
+            "retry",
+            "reset",
+        ]
         for address in found:
             assert operator.get(address).status_code == 200
 
