@@ -173,4 +173,4 @@ def _of_counts(status: Mapping[str, Any]) -> Iterator[Attention]:
         yield Attention(text.format(n=n), _("Nothing: it is taken soon."), is_urgent=False)
     if n := status["courses_waiting"]:
         text = ngettext("{n} course waits for its first sync.", "{n} courses wait for their first sync.", n)
-        yield Attention(text.format(n=n), _("Nothing: it is recorded soon."), is_urgent=False)
+        yield Attention(text.format(n=n), _("Nothing: it is taken soon."), is_urgent=False)
