@@ -90,14 +90,14 @@ def _of_processes(status: Mapping[str, Any]) -> Iterator[Attention]:
 def _of_targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Attention]:
     for state in WAYS_ON_PAGES:
         yield from (_of_state(target, state) for target in targets if _is_told(target, state))
+    yield from (_unanswered(target) for target in targets if _does_not_answer(target))
     for target in targets:
-        yield from _of_decisions(target)
         if _is_told(target, "retrying"):
             text = _("{name}: the last message got no answer.").format(name=target["name"])
             action = _("Nothing: it is sent again. To send it now, retry.")
             yield Attention(text, action, _is_late(target), *_page_of(target["name"], "retrying"), ("retry",))
-        if _does_not_answer(target):
-            yield _unanswered(target)
+    for target in targets:
+        yield from _of_decisions(target)
 
 
 def _is_told(target: Mapping[str, Any], state: str) -> bool:

@@ -184,6 +184,18 @@ def test_what_does_not_answer_is_one_finding_with_its_reason(operator, shelf, re
     assert texts(seen(operator), "//li[@class='urgent']") == [line]
 
 
+def test_what_takes_nothing_comes_before_a_conflict(shelf, receiver):
+    """Whatever the names of the targets: a conflict waits for a day, a wrong secret stops all courses."""
+    publish(shelf, "1")
+    Target.objects.update(breaker_opened_at=DatabaseNow())
+    Lane.objects.update(failing=True)
+    status = api.status_overview()
+    (down,) = status["targets"]
+    calm = {**down, "name": "a", "state": "in step", "conflicts": 1, "breaker": {"state": "closed"}}
+    found = [one.text for one in api.attention({**status, "targets": [calm, down], "not_running": False})]
+    assert [text.split(":")[0] for text in found] == ["crm", "a"]
+
+
 def test_no_finding_needs_a_shell(operator, shelf, receiver):
     """What the pages can do is said in their words, with links to the actions for those who act."""
     publish(shelf, "1")
