@@ -24,7 +24,7 @@ from course_sync_plugin.targets.local.read import LocalCourseInfo, LocalNode, lo
 from course_sync_plugin.toggles import is_stopped
 from course_sync_plugin.upkeep.actions import Action, actions
 from course_sync_plugin.upkeep.advice import Advice, advice_for
-from course_sync_plugin.upkeep.approval import Approved, HeldPlan, approve, held_plans
+from course_sync_plugin.upkeep.approval import Approved, DeletedEntity, HeldPlan, approve, held_plans
 from course_sync_plugin.upkeep.audit import acting
 from course_sync_plugin.upkeep.backfill import (
     BackfillPlan,
@@ -178,7 +178,13 @@ from course_sync_plugin.upkeep.targets.removal import (
     remove_shown,
     remove_target,
 )
-from course_sync_plugin.upkeep.targets.rotate_secret import RotationPlan, rotate_secret, rotate_shown, rotation_plan
+from course_sync_plugin.upkeep.targets.rotate_secret import (
+    RotationPlan,
+    rotate_secret,
+    rotate_shown,
+    rotation_plan,
+    set_secret_shown,
+)
 from course_sync_plugin.upkeep.targets.site import Confirmed, SitePlan, confirm_site, site_plans
 from course_sync_plugin.upkeep.targets.token import TokenPlan, token_plan
 from course_sync_plugin.upkeep.words import in_words, local_day, local_time
@@ -214,6 +220,7 @@ __all__ = [
     "Decided",
     "Decision",
     "Decisions",
+    "DeletedEntity",
     "Delivered",
     "Durations",
     "Effects",
@@ -410,6 +417,7 @@ __all__ = [
     "seal_address",
     "send_notifications",
     "set_context",
+    "set_secret_shown",
     "set_token",
     "set_url",
     "show_problems",

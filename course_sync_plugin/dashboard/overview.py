@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -26,8 +27,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     for target in status["targets"]:
         target["answered"] = _percent(target["recent"]["success_rate"]) if target["recent"]["attempts"] else ""
         target["chart"] = chart(target["last_day"]["success_rates"], top=1)
+    held = {one["course_id"] for one in status["held"]}
+    for course in status["courses"]:
+        course["is_held"] = course["course_id"] in held
     context = {
         "status": status,
+        "objective": settings.COURSE_SYNC_OBJECTIVE_SECONDS,
         "attention": api.attention(status),
         "more_courses": _out_of_step(status) - len(status["courses"]),
         "is_in_step": not _out_of_step(status),

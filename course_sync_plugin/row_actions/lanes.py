@@ -108,7 +108,10 @@ def _resumed(plan: api.PausePlan) -> Done:
 
 def _about_retry(plan: api.RetryPlan) -> Iterator[str]:
     text = _("Target {name}: {n} failed operations would be planned again from the present course, in {lanes} lanes.")
-    yield text.format(name=plan.target, n=len(plan.problems), lanes=len(plan.courses))
+    if plan.problems:
+        yield text.format(name=plan.target, n=len(plan.problems), lanes=len(plan.courses))
+    else:
+        yield _("Target {name}: no operation failed.").format(name=plan.target)
     if plan.failing:
         yield _("Lanes that stand still and would start again: {n}").format(n=plan.failing)
     if plan.waiting:
@@ -119,7 +122,10 @@ def _about_retry(plan: api.RetryPlan) -> Iterator[str]:
 def _retried(plan: api.RetryPlan, chosen: api.Filters) -> Done:
     retried = api.carry_out_retry(plan, chosen)
     text = _("Target {name}: {n} operations are planned again, {lanes} lanes start again.")
-    return Done(text.format(name=plan.target, n=retried.operations, lanes=retried.restarted))
+    told = [text.format(name=plan.target, n=retried.operations, lanes=retried.restarted)]
+    if plan.waiting:
+        told.append(_("Lanes that make their next attempt at once: {n}").format(n=plan.waiting))
+    return Done(" ".join(told))
 
 
 def _about_skip(plan: api.SkipPlan) -> Iterator[str]:

@@ -21,7 +21,7 @@ from course_sync_plugin.row_actions.error_causes import STEPS, cause_step, may_s
 from course_sync_plugin.row_actions.exclusions import INCLUDE
 from course_sync_plugin.row_actions.held_runs import APPROVE
 from course_sync_plugin.row_actions.lanes import RESET, pause, resume, retry, skip
-from course_sync_plugin.row_actions.targets import SET_TOKEN, TEST, rotation
+from course_sync_plugin.row_actions.targets import SET_SECRET, SET_TOKEN, TEST, rotation
 from course_sync_plugin.upkeep.targets.change import get_target
 
 
@@ -119,6 +119,7 @@ _ALL = (
     *(Offered(decision(take), _itself) for take in ("openedx", "remote", "base", "accept", "reject")),
     Offered(TEST, _target, of_site=True),
     Offered(SET_TOKEN, _target, of_site=True, has_secret=True),
+    Offered(SET_SECRET, _target, of_site=True, has_secret=True),
     Offered(rotation(24), _target, of_site=True, has_secret=True),
     Offered(rotation(0), _target, of_site=True, has_secret=True),
 )

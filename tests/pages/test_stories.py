@@ -80,3 +80,25 @@ def test_a_cause_is_resolved_and_comes_back(sign_in, course, systems):
     page.get_by_text("1 step of operators").click()
     page.get_by_text("resolved — the receiver is mended").wait_for()
     assert window.violations() == []
+
+
+def test_the_time_is_narrowed_by_selecting_a_part_of_the_drawing(sign_in, course):
+    page = sign_in(is_superuser=True).open("/course_sync/history/?kind=attempt")
+    shown = page.locator("tbody tr").count()
+    place = page.locator("svg.bars").bounding_box()
+    middle = place["y"] + place["height"] / 2
+    page.mouse.move(place["x"] + 2, middle)
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] / 4, middle)
+    page.mouse.move(place["x"] + place["width"] / 2, middle)
+    with page.expect_navigation():
+        page.mouse.up()
+    page.get_by_text("Nothing was found.").wait_for()
+    since, until = (page.get_by_label(name).input_value() for name in ("Since", "Until"))
+    assert "" < since < until
+    assert page.get_by_label("What").input_value() == "attempt"
+    page.go_back()
+    assert page.locator("tbody tr").count() == shown
+    page.locator("svg.bars a").last.click()
+    page.wait_for_url("**since=**")
+    assert 0 < page.locator("div[aria-labelledby=history] tbody tr").count() <= shown
