@@ -73,9 +73,11 @@ def sweep() -> None:
 @set_code_owner_attribute
 def run_jobs() -> None:
     """Carry on the background jobs of operators. Then send a task for the rest, and wake the lanes they made due."""
-    if api.run_due_jobs(LONGEST):
+    began, more = time.monotonic(), api.run_due_jobs(LONGEST)
+    if more:
         _send(run_jobs)
     wake_lanes()
+    _monitor(began, more=int(more))
 
 
 @shared_task(name="course_sync_plugin.notify", ignore_result=True)
@@ -157,6 +159,8 @@ def restore_catalog_columns(course_keys: list[str]) -> None:
 # .. custom_attribute_name: course_sync_missed
 # .. custom_attribute_description: sweep: published courses that it has marked. course_sync_unknown: those that were
 #     never recorded. course_sync_lanes: lanes that it has made due.
+# .. custom_attribute_name: course_sync_more
+# .. custom_attribute_description: run_jobs: 1 if background jobs are left for the next task, else 0.
 # .. custom_attribute_name: course_sync_rows
 # .. custom_attribute_description: prune: rows that it has deleted.
 def _monitor(began: float, course_id: str = "", **values: str | float) -> None:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from course_sync_plugin import api
 from course_sync_plugin.dashboard.access import for_site
 from course_sync_plugin.dashboard.charts import chart
+from course_sync_plugin.dashboard.jobs import label_of
 from course_sync_plugin.dashboard.page import page
 
 #: The most held runs on the page. The command 'approve' lists all of them.
@@ -29,6 +30,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "attention": api.attention(status),
         "more_courses": status["courses_total"] - status["courses_in_step"] - len(status["courses"]),
         "held": status["held"][:_MOST_HELD],
+        "jobs": [{"job": job, "label": label_of(job)} for job in api.going_jobs()],
         "catalog_run": api.last_catalog_run(),
         "live": True,
     }
