@@ -49,7 +49,8 @@ class Counter:
 
 
 @both
-def test_each_item_takes_effect_once(host):
+def test_each_item_takes_effect_once(host, monkeypatch):
+    monkeypatch.setattr(turn, "MOST_DEATHS", 99)
     counter = Counter()
     job = api.start_job("count", [(str(number), "token") for number in range(ITEMS)])
 
