@@ -20,9 +20,6 @@ from course_sync_plugin.row_actions.remote_checks import CHECK
 #: The largest key that every database takes.
 LARGEST_KEY = 2**63 - 1
 
-#: The most findings on the page of a job. The API has all that are kept.
-MOST_FINDINGS = 100
-
 
 @require_safe
 @for_operators
@@ -41,15 +38,14 @@ def job(request: HttpRequest, job_id: int) -> HttpResponse:
     row = jobs_in(access.sees).defer("items").filter(pk=min(job_id, LARGEST_KEY)).first()
     if row is None:
         raise Http404
-    findings = row.results.get("findings", [])
     may_act = access.acts.includes(row.org, row.course_key)
     context = {
         "job": row,
         "label": label_of(row),
         "may_stop": may_act and row.state in (JobState.WAITING, JobState.RUNNING),
         "is_check": row.action == CHECK.name,
-        "findings": findings[:MOST_FINDINGS],
-        "more_findings": len(findings[MOST_FINDINGS:]) + row.results.get("more", 0),
+        "findings": row.results.get("findings", []),
+        "more_findings": row.results.get("more", 0),
         "may_repair": may_act and not row.is_going and bool(row.results.get("repairs")),
     }
     return page(request, "job", context)

@@ -325,3 +325,20 @@ def test_what_is_not_there(client, receiver, job_id):
 def test_a_visitor_is_sent_to_the_sign_in(client, db):
     assert client.get("/course_sync/jobs/").status_code == 302
     assert client.get("/course_sync/jobs/1/").status_code == 302
+
+
+def test_what_is_kept_of_a_check_is_bounded_and_only_what_is_shown_is_repaired(client, link, far, monkeypatch):  # noqa: F811
+    """A course whose differences do not all have room is not offered for repair."""
+    monkeypatch.setattr("course_sync_plugin.upkeep.jobs.items.MOST_FINDINGS", 1)
+    for title in ("unit-0-0", "unit-0-1"):
+        number = next(key for key, one in far.things.items() if one.title == title)
+        far.things.pop(number)
+        far.order.remove(number)
+    sign_in(client, is_superuser=True)
+    answer = act(client, act_page("check-remote", target="crm"))
+    run_all()
+    page = seen(client, answer.url)
+    assert len(cells(page, "findings")) == 1
+    more = len(api.check(api.CheckRequest(remote="crm")).findings) - 1
+    assert f"Differences that are not shown: {more}" in page.text_content()
+    assert page.xpath("//a[text()='Repair what was found']") == []
