@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from course_sync_plugin import api
 from course_sync_plugin.dashboard.access import for_site
 from course_sync_plugin.dashboard.charts import chart
+from course_sync_plugin.dashboard.jobs import label_of
 from course_sync_plugin.dashboard.page import page
 
 #: The most held runs on the page. The command 'approve' lists all of them.
@@ -37,6 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "more_courses": _out_of_step(status) - len(status["courses"]),
         "is_in_step": not _out_of_step(status),
         "held": status["held"][:_MOST_HELD],
+        "jobs": [{"job": job, "label": label_of(job)} for job in api.going_jobs()],
         "catalog_run": api.last_catalog_run(),
         "live": True,
     }

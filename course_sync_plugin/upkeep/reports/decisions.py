@@ -16,8 +16,8 @@ from course_sync_plugin.sanitize.limits import ROW_ID
 from course_sync_plugin.upkeep.decisions import Decided, Decision, accept, decision_of, reject, resolution_of, resolve
 from course_sync_plugin.upkeep.plan_tokens import token_of
 
-#: The most decisions of one plan. What is left is decided by the next plan.
-MOST = 100
+#: The most decisions of one plan: those of one background job. What is left is decided by the next plan.
+MOST = 10_000
 
 #: The state of an address that chooses rows of every state.
 ALL = "all"
