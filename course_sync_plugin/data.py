@@ -156,15 +156,17 @@ class FailedOperation:
 
 @attrs.frozen
 class Exchange:
-    """The answer of another system, in the form in which it is stored with the attempt. It holds no secret of ours.
+    """A request and the answer of another system, in the form in which they are stored. It holds no secret of ours.
 
-    ``status``: the HTTP status, or None if the other system has none. ``head``: headers that are no secret, on one
-    line. ``body``: the beginning of the body.
+    ``status``: the HTTP status, or None if there was no answer, or the other system has none. ``head``: headers of the
+    answer that are no secret, on one line. ``body``: the beginning of the body. ``request``: the method, the address
+    and headers of the request, on one line; empty if they are not known.
     """
 
     status: int | None = None
     head: str = ""
     body: str = ""
+    request: str = ""
 
 
 @attrs.frozen

@@ -58,6 +58,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         column("error", gettext_lazy("error")),
         meaning,
         action,
+        column("request", gettext_lazy("head of the request")),
         column("head", gettext_lazy("headers of the answer")),
         column("body", gettext_lazy("beginning of the answer")),
     )

@@ -11,7 +11,7 @@ from course_sync_plugin.exceptions import CourseSyncError, PermanentError, Trans
 from course_sync_plugin.lanes.verdict import Verdict
 from course_sync_plugin.models import Attempt, DatabaseNow, Envelope, Lane
 
-#: The most characters of an error, of a head and of a body that are stored, also from targets of other packages.
+#: The most characters that are stored of an error, a head and a body, also from targets of other packages.
 ERROR_CHARACTERS, HEAD_CHARACTERS, BODY_CHARACTERS = 2000, 4000, 2048
 
 #: The HTTP statuses that the column can hold.
@@ -28,7 +28,7 @@ class Sent:
 
     @property
     def exchange(self) -> Exchange:
-        """Return what the target kept of the answer; an empty exchange if it kept nothing."""
+        """Return what the target kept of the request and its answer; an empty exchange if it kept nothing."""
         return self.result.exchange or Exchange()
 
     @property
@@ -78,6 +78,7 @@ def write_attempt(lane: Lane, envelope: Envelope, verdict: Verdict, sent: Sent, 
         failed=len(result.failed) if isinstance(result, Answer) else 0,
         error_class=error_class(verdict, result),
         error=(verdict.error or verdict.warning)[:ERROR_CHARACTERS],
+        request=exchange.request[:HEAD_CHARACTERS],
         head=exchange.head[:HEAD_CHARACTERS],
         body=exchange.body[:BODY_CHARACTERS],
     )

@@ -19,7 +19,8 @@ class Attempt(models.Model):
     * ``status``: the HTTP status, or NULL if there was no HTTP answer.
     * ``error_class``: the name of the class in ``exceptions.py``; empty if the target accepted the envelope.
     * ``failed``: the number of operations that the target refused in an envelope that it accepted.
-    * ``head``, ``body``: the headers and the first 2 kB of the answer. They never hold a secret of ours.
+    * ``request``: the method, the address and headers of the request; NULL in rows of an older release. ``head``,
+      ``body``: the headers and the first 2 kB of the answer. None of them ever holds a secret of ours.
 
     The column of the target has no constraint: its check would lock the target's row until the transaction ends, and
     workers of two lanes that then update that row would wait for each other.
@@ -41,6 +42,7 @@ class Attempt(models.Model):
     failed = models.PositiveIntegerField(default=0)
     error_class = models.CharField(max_length=64, default="", blank=True)
     error = ForeignText(default="", blank=True)
+    request = ForeignText(null=True, blank=True)
     head = ForeignText(default="", blank=True)
     body = ForeignText(default="", blank=True)
 

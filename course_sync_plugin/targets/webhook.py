@@ -20,7 +20,7 @@ from course_sync_plugin.targets.digests import DIGESTS_TYPE, PAGES, NotUnderstoo
 from course_sync_plugin.targets.http.address import check_url, parts_of_url
 from course_sync_plugin.targets.http.client import NETWORK_ERRORS, HttpClient, Reply
 from course_sync_plugin.targets.http.errors import HTTP_ERRORS, network_error, status_error
-from course_sync_plugin.targets.http.exchange import Kept, secrets_of_url
+from course_sync_plugin.targets.http.exchange import Kept, request_head, secrets_of_url
 from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 from course_sync_plugin.targets.reports import REASON_CHARACTERS, may_report, read_report
 from course_sync_plugin.targets.signing import forms_of_secrets, forms_of_signature, parse_secret, signature
@@ -116,13 +116,14 @@ class WebhookTarget(Target):
         """Send a message. Yield its answer, and what is kept of it, which every error carries too."""
         timestamp = int(time.time())
         signed = signature(self.config.secrets, message_id, timestamp, body)
-        kept = Kept(self._secrets | forms_of_signature(signed))
         headers = {
             "Content-Type": "application/json",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signed,
         }
+        request = request_head("POST", self.config.url, headers, body)
+        kept = Kept(self._secrets | forms_of_signature(signed), request)
         try:
             with self._client.request("POST", self.config.url, headers, body) as reply:
                 kept.reply = reply

@@ -83,6 +83,7 @@ def _attempt(row: Attempt) -> dict[str, Any]:
         "error": row.error,
         "operations": row.operations,
         "failed": row.failed,
+        "request": row.request or "",
         "head": row.head,
         "body": row.body,
     }

@@ -116,7 +116,7 @@ def _attempt(attempt: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     status = f"HTTP {attempt['status']}" if attempt["status"] else _("no HTTP answer")
     text = _("{began_at}: {status} after {seconds} s, {operations} operations, {failed} refused")
     yield 4, " ".join((text.format(**{**attempt, "status": status}), attempt["error_class"]))
-    for part in (attempt["error"], attempt["head"], attempt["body"][:BODY_SHOWN]):
+    for part in (attempt["error"], attempt["request"], attempt["head"], attempt["body"][:BODY_SHOWN]):
         if part:
             yield 6, part
 

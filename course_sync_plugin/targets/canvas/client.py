@@ -22,7 +22,7 @@ from course_sync_plugin.targets.canvas.throttling import HELD_BY_REQUEST, local_
 from course_sync_plugin.targets.canvas.token import access_token, forms_of_token
 from course_sync_plugin.targets.http.client import NETWORK_ERRORS, HttpClient, Reply
 from course_sync_plugin.targets.http.errors import network_error
-from course_sync_plugin.targets.http.exchange import Kept, secrets_of_url
+from course_sync_plugin.targets.http.exchange import Kept, request_head, secrets_of_url
 from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 from course_sync_plugin.targets.two_way.budget import Budget
 
@@ -93,9 +93,9 @@ class CanvasClient:
     def _exchange(self, method: str, url: str, values: Mapping[str, Any] | None = None) -> Iterator[tuple[Reply, Kept]]:
         """Send a request. Yield its answer, and what is kept of it, which every error carries too."""
         self._budget.take(HELD_BY_REQUEST)
-        kept = Kept(self._secrets)
         body = None if values is None else json.dumps(values).encode()
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        kept = Kept(self._secrets, request_head(method, url, headers, body))
         try:
             with self._http.request(method, url, headers, body) as reply:
                 kept.reply = reply

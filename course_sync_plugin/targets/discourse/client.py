@@ -23,7 +23,7 @@ from course_sync_plugin.targets.discourse.errors import (
 from course_sync_plugin.targets.discourse.fields import Fields
 from course_sync_plugin.targets.http.client import NETWORK_ERRORS, HttpClient, Reply
 from course_sync_plugin.targets.http.errors import network_error, status_error
-from course_sync_plugin.targets.http.exchange import Kept
+from course_sync_plugin.targets.http.exchange import Kept, request_head
 from course_sync_plugin.targets.http.private_addresses import AllowedHosts
 from course_sync_plugin.targets.two_way.budget import Budget
 
@@ -135,8 +135,8 @@ class DiscourseClient:
     def _exchange(self, method: str, path: str, fields: Mapping[str, Any] | None) -> Iterator[tuple[Reply, Kept]]:
         """Send a request. Yield its answer, of any status, and what is kept of it, which every error carries too."""
         self._budget.take(1)
-        kept = Kept(self._secrets)
         body = None if fields is None else json.dumps(fields).encode()
+        kept = Kept(self._secrets, request_head(method, self._base + path, self._headers, body))
         try:
             with self._http.request(method, self._base + path, self._headers, body) as reply:
                 kept.reply = reply

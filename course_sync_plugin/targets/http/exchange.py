@@ -1,4 +1,4 @@
-"""Keeps what is stored of an HTTP answer: some headers and the beginning of the body, without a secret of ours."""
+"""Keeps what is stored of a request and its answer: some headers and the beginning of the body, without our secrets."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ HEADERS = (
     *("X-Request-Context-Id", "X-Request-Cost", "X-Rate-Limit-Remaining"),  # Canvas
 )
 
+#: The headers of a request that are stored. Others may hold a secret; of a signature only its presence is told.
+REQUEST_HEADERS = ("Content-Type", "Content-Length", "webhook-id", "webhook-timestamp")
+SIGNATURE = "webhook-signature"
+
 #: Stands between two headers: the column holds one line.
 BETWEEN = " | "
 
@@ -40,12 +44,13 @@ _TOKEN = re.compile(r"(?=.*\d).{8,}|.{20,}", re.DOTALL)
 class Kept:
     """What is kept of one exchange. ``secrets``: texts that must not be stored.
 
-    ``reply`` is None until the headers of the answer have arrived.
+    ``reply`` is None until the headers of the answer have arrived. ``request``: see :func:`request_head`.
     """
 
-    def __init__(self, secrets: Collection[str]):
+    def __init__(self, secrets: Collection[str], request: str = ""):
         self.reply: Reply | None = None
         self._secrets = secrets
+        self._request = request
         self._body = b""
 
     def read(self, limit: int) -> bytes:
@@ -71,17 +76,29 @@ class Kept:
         """Return a text of the receiver without the secrets."""
         return redacted(text, self._secrets)
 
-    def exchange(self) -> Exchange | None:
-        """Return the exchange as it may be stored, or None if there was no answer."""
+    def exchange(self) -> Exchange:
+        """Return the exchange as it may be stored. If there was no answer, it has the request alone."""
+        request = self.without_secrets(self._request)
         if self.reply is None:
-            return None
+            return Exchange(request=request)
         head = BETWEEN.join(_shown(self.reply.headers))
-        return Exchange(self.reply.status, self.without_secrets(head), self.text())
+        return Exchange(self.reply.status, self.without_secrets(head), self.text(), request)
 
     @property
     def _needed(self) -> int:
         """Return how many bytes of a body are needed: enough for a secret that begins in the stored ones."""
         return BODY_BYTES + ESCAPED_LENGTH * max(map(len, self._secrets), default=0)
+
+
+def request_head(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> str:
+    """Return what is stored of a request: the method, the URL without its query, and headers that are no secret.
+
+    A token in the path of the URL is one of the ``secrets`` of :class:`Kept`, which takes it out.
+    """
+    sent = {**headers, **({} if body is None else {"Content-Length": str(len(body))})}
+    shown = [f"{name}: {sent[name]}" for name in REQUEST_HEADERS if name in sent]
+    signature = [f"{SIGNATURE}: ..."] if SIGNATURE in sent else []
+    return BETWEEN.join([f"{method} {url.partition('?')[0]}", *shown, *signature])
 
 
 def secrets_of_url(url: str) -> set[str]:

@@ -153,10 +153,10 @@ class TestAttempts:
             f"11 operations, sequence {attempt.sequence}, message {attempt.message_id}; positions 1 to 11 of" in row[5]
         )
 
-    def test_the_answer_as_it_is_stored(self, operator, delivered):
-        Attempt.objects.update(head=f"server: {HOSTILE}", body=HOSTILE)
+    def test_the_request_and_the_answer_as_they_are_stored(self, operator, delivered):
+        Attempt.objects.update(request=f"POST {HOSTILE}", head=f"server: {HOSTILE}", body=HOSTILE)
         page = seen(operator, PAGE)
-        assert texts(page, "//td//code[@class='kept']") == [f"server: {HOSTILE}"]
+        assert texts(page, "//td//code[@class='kept']") == [f"POST {HOSTILE}", f"server: {HOSTILE}"]
         assert texts(page, "//td//pre") == [HOSTILE]
         assert page.xpath("//script[not(@src)]") == []
 
@@ -236,6 +236,7 @@ class TestActions:
             "pause",
             "resume",
             "retry",
+            "backfill",
             "set-secret",
             "rotate-secret",
             "replace-secret",

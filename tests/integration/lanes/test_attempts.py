@@ -119,6 +119,25 @@ def test_a_problem_has_the_class_and_the_status_of_its_error(course, receiver, f
     assert Attempt.objects.count() == len(receiver.requests) == rounds
 
 
+@pytest.mark.parametrize("fault", [Refuse(500), Drop(), Fault()], ids=["refused", "no answer", "accepted"])
+def test_the_head_of_the_request_is_kept_without_what_is_secret(course, receiver, fault):
+    """The path and the query of an address may hold a token."""
+    Target.objects.update(url=f"{receiver.url}/hooks/s3cr3t-t0ken-0f-the-receiver?key=0therS3cret")
+    attempt = attempt_after(course, receiver, fault)
+    sent = receiver.requests[0].headers
+    request, *headers = attempt.request.split(" | ")
+    assert request == "POST " + receiver.url.removesuffix("/") + MARK
+    assert headers == [
+        "Content-Type: application/json",
+        f"Content-Length: {sent['Content-Length']}",
+        f"webhook-id: {attempt.message_id}",
+        f"webhook-timestamp: {sent['webhook-timestamp']}",
+        "webhook-signature: ...",
+    ]
+    for secret in ("s3cr3t", "0therS3cret", "hooks", sent["webhook-signature"].partition(",")[2]):
+        assert secret not in attempt.request
+
+
 @pytest.mark.parametrize("how", ["retried", "skipped", "course deleted"])
 def test_a_closed_problem_says_when(course, receiver, how):
     attempt_after(course, receiver, Fail(entity_id=UNIT))

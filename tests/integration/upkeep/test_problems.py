@@ -128,6 +128,7 @@ def test_everything_about_one(refused):
     assert (attempt["status"], attempt["failed"], attempt["error_class"]) == (200, 5, "")
     assert "no such class" in attempt["body"]
     assert "Content-Type: application/json" in attempt["head"]
+    assert attempt["request"].startswith("POST http")
     text = shown("--id", str(problem.operation.operation_id))
     for part in ("no such class", "HTTP 200 after", "4 operations are parked behind it", "To do: Read the reason."):
         assert part in text

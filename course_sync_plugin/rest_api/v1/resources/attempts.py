@@ -26,6 +26,11 @@ class AttemptShown(serializers.Serializer):
     status = serializers.IntegerField(allow_null=True, help_text="The HTTP status. Null: there was no HTTP answer.")
     error_class = serializers.CharField(help_text="Empty: the target accepted the envelope.")
     error = serializers.CharField()
+    request_head = serializers.CharField(
+        source="request",
+        allow_null=True,
+        help_text="The method, address and headers of the request, without secrets.",
+    )
     answer_head = serializers.CharField(source="head", help_text="The headers of the answer, without secrets.")
     answer_body = serializers.CharField(source="body", help_text="The first 2 kB of the answer, without secrets.")
 

@@ -86,7 +86,7 @@ def _runs(chosen: HistoryFilters, before: Place | None, size: int) -> Found:
 
 def _attempts(chosen: HistoryFilters, before: Place | None, size: int) -> Found:
     most = _most(size, chosen.text, chosen.state)
-    found = chosen_attempts(chosen).select_related("target", "lane__course").defer("head", "body")
+    found = chosen_attempts(chosen).select_related("target", "lane__course").defer("request", "head", "body")
     rows = _before(found, "began_at", ATTEMPT, before)
     return _found([_attempt(row) for row in _first(rows, chosen, most)], chosen, most)
 

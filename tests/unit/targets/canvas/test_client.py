@@ -87,7 +87,10 @@ def test_a_hang_ends_at_the_deadline(canvas, course, course_id, hasty):
     with pytest.raises(TransientError, match=r"did not answer within 0\.5 s") as error:
         modules.create(hasty, course_id, name="Bees")
     assert time.monotonic() - began < SOON
-    assert error.value.exchange is None
+    assert error.value.exchange.status is None
+    sent, content_type, _length = error.value.exchange.request.split(" | ")
+    assert sent == f"POST {canvas.url}/api/v1/courses/{course_id}/modules"
+    assert content_type == "Content-Type: application/json"
     assert [one.name for one in course.modules.values()] == ["Bees"]  # the outcome was unknown, and it was carried out
 
 

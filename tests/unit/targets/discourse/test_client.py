@@ -81,7 +81,8 @@ class TestNoAnswer:
         with pytest.raises(TransientError, match=r"did not answer within 0\.5 s") as raised:
             categories.children(connect(deadline_seconds=0.5))
         assert raised.value.context["target"] == "forum"
-        assert raised.value.exchange is None
+        assert raised.value.exchange.status is None
+        assert raised.value.exchange.request.startswith(f"GET {forum.url}/categories.json")
 
     def test_an_answer_that_ends_too_early_is_kept_with_the_error(self, forum, connect):
         forum.faults.append(Refuse(instead=Answer(200, b'{"category_list"', headers={"Content-Length": "1000"})))
