@@ -21,14 +21,15 @@ class Draft:
 
     ``fields``: the fields that may be written and are set, as the contract has them: a date is text in UTC
     (``2026-02-05T05:00:00Z``), and the dates of a section or subsection may be inherited. ``has_unpublished_changes``:
-    learners have something else of the block or, if it has a draft, of a block below it. ``parent_id`` and ``index``:
-    its place; None for the course and for a block that is in no parent.
+    learners have something else of the block or, if it has a draft, of a block below it. ``parent_id``: None
+    for the course and for a block that is in no parent. ``siblings``: the ids of all blocks in the parent in their
+    order, its own among them; empty without a parent.
     """
 
     fields: Mapping[str, Any]
     has_unpublished_changes: bool
     parent_id: str | None
-    index: int | None
+    siblings: tuple[str, ...] = ()
 
 
 class CourseWriter(ABC):

@@ -26,8 +26,8 @@ class SandboxWriter(CourseWriter):
         if entity_id not in course.draft.entities:
             return None
         parent_id = course.draft.entities[entity_id].parent_id
-        index = None if parent_id is None else course.draft.children_of(parent_id).index(entity_id)
-        return Draft(_values(course, entity_id), course.has_changes(entity_id), parent_id, index)
+        siblings = () if parent_id is None else tuple(course.draft.children_of(parent_id))
+        return Draft(_values(course, entity_id), course.has_changes(entity_id), parent_id, siblings)
 
     def write(self, entity_id: str, fields: Mapping[str, Any], user: str) -> Mapping[str, Any]:
         """Write the values. Return them as read back."""

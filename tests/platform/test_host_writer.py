@@ -203,7 +203,8 @@ class TestThePlatform:
         lesson = studio.store.get_item(studio.key.make_usage_key(*LESSON))
         lesson.children = [studio.key.make_usage_key("error", "broken"), *lesson.children]
         studio.store.update_item(lesson, studio.user_id)
-        assert ModulestoreWriter().draft(studio.entity_id(*FIRST)).index == 0
+        siblings = ModulestoreWriter().draft(studio.entity_id(*FIRST)).siblings
+        assert siblings == (studio.entity_id(*FIRST), studio.entity_id(*SECOND))
 
     def test_other_settings_of_a_block_stay(self, studio):
         studio.edit(LESSON, graded=True, format="Homework")

@@ -55,6 +55,19 @@ class WriterContract:
         """Return the id of a block of the course."""
         return f"{self.course_id().replace('course-v1', 'block-v1')}+type@{block[0]}+block@{block[1]}"
 
+    def entity_ids(self, *blocks: tuple[str, str]) -> tuple[str, ...]:
+        """Return the ids of blocks."""
+        return tuple(map(self.entity_id, blocks))
+
+    def inside(self, parent: tuple[str, str], *children: tuple[str, str]) -> tuple[str, tuple[str, ...]]:
+        """Return what a draft says of the place of a block in a parent with these children."""
+        return self.entity_id(parent), self.entity_ids(*children)
+
+    def place(self, block: tuple[str, str]) -> tuple[str | None, tuple[str, ...]]:
+        """Return what the draft says of the place of a block."""
+        draft = self.draft(block)
+        return draft.parent_id, draft.siblings
+
     def published(self) -> Structure:
         """Return what learners have."""
         return get_source().read(self.course_id())
@@ -86,14 +99,15 @@ class WriterContract:
 
     def test_the_draft_of_each_kind_of_block(self) -> None:
         assert self.writer().draft(self.course_id()) == Draft(
-            {"display_name": TITLE, "start": START}, has_unpublished_changes=False, parent_id=None, index=None
+            {"display_name": TITLE, "start": START}, has_unpublished_changes=False, parent_id=None, siblings=()
         )
         dates = {"start": START, "due": DUE}
-        later = Draft({"display_name": "later", "start": START}, False, self.course_id(), 1)
+        later = Draft({"display_name": "later", "start": START}, False, self.course_id(), self.entity_ids(WEEK, LATER))
         assert self.draft(LATER) == later
-        assert self.draft(EVENING) == Draft({"display_name": "evening", **dates}, False, self.entity_id(WEEK), 1)
-        assert self.draft(SECOND) == Draft({"display_name": "second"}, False, self.entity_id(LESSON), 1)
-        assert self.draft(TEXT) == Draft({"display_name": "text"}, False, self.entity_id(FIRST), 0)
+        evening = Draft({"display_name": "evening", **dates}, False, *self.inside(WEEK, LESSON, EVENING))
+        assert self.draft(EVENING) == evening
+        assert self.draft(SECOND) == Draft({"display_name": "second"}, False, *self.inside(LESSON, FIRST, SECOND))
+        assert self.draft(TEXT) == Draft({"display_name": "text"}, False, *self.inside(FIRST, TEXT))
 
     def test_what_does_not_exist_has_no_draft(self) -> None:
         assert self.writer().draft(self.entity_id(("vertical", "nowhere"))) is None
@@ -221,15 +235,14 @@ class WriterContract:
         self.edit(self.entity_id(SECOND), "Not yet")
         self.move(SECOND, LESSON, None)
         assert (self.children(LESSON), self.title(SECOND)) == (["second", "first"], "second")
-        assert (self.draft(FIRST).parent_id, self.draft(FIRST).index) == (self.entity_id(LESSON), 1)
+        assert self.place(FIRST) == self.inside(LESSON, SECOND, FIRST)
 
     def test_a_unit_moves_to_another_subsection_and_learners_keep_it(self) -> None:
         self.move(FIRST, EVENING, THIRD)
         assert (self.children(LESSON), self.children(EVENING)) == (["second"], ["third", "first"])
         assert self.children(FIRST) == ["text"]
-        draft = self.draft(FIRST)
-        assert (draft.parent_id, draft.index) == (self.entity_id(EVENING), 1)
-        assert draft.has_unpublished_changes is False
+        assert self.place(FIRST) == self.inside(EVENING, THIRD, FIRST)
+        assert self.draft(FIRST).has_unpublished_changes is False
 
     def test_a_unit_with_unpublished_changes_does_not_leave(self) -> None:
         self.edit(self.entity_id(TEXT), "Not yet")
@@ -242,7 +255,7 @@ class WriterContract:
     def test_a_component_moves_in_the_draft(self) -> None:
         before = self.published()
         self.move(TEXT, SECOND, MORE)
-        assert (self.draft(TEXT).parent_id, self.draft(TEXT).index) == (self.entity_id(SECOND), 1)
+        assert self.place(TEXT) == self.inside(SECOND, MORE, TEXT)
         assert self.published() == before
         for unit in (SECOND, FIRST):
             self.writer().publish(self.entity_id(unit), self.user)

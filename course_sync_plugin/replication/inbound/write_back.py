@@ -17,11 +17,11 @@ from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError
 from course_sync_plugin.lanes.open_target import read_options
 from course_sync_plugin.log import get_logger
 from course_sync_plugin.models import Link, Proposal, ProposalState
+from course_sync_plugin.replication.inbound.author_edits import check_not_moved, no_author_edits
 from course_sync_plugin.replication.inbound.decide import check_pending, entity_of
 from course_sync_plugin.replication.merge.places import PLACE
 from course_sync_plugin.replication.merge.replica import Replica, sending
 from course_sync_plugin.replication.store.entities import lock_entity, save_entity
-from course_sync_plugin.structure.writer import Draft
 from course_sync_plugin.structure.writers import author_id, get_writer
 from course_sync_plugin.targets.two_way.site import CONTENT
 
@@ -31,15 +31,11 @@ log = get_logger(__name__)
 DRAFT, PROPOSE, PUBLISH, NEVER = "draft", "propose", "publish", "never"
 
 
-class AuthorIsEditing(ConfigurationError):
-    """An author has changed the block in Studio and has not published it."""
-
-
 def accept_proposal(proposal: Proposal, clock: Callable[[], int]) -> None:
     """Write a proposal to Studio, because a person has accepted it. Units get it in their draft.
 
-    Raises ConfigurationError if it has ended, or if an author has another value of the field in Studio, and the errors
-    of :meth:`course_sync_plugin.structure.writer.CourseWriter.write`. Call it outside a transaction.
+    Raises ConfigurationError if it has ended, or if an author has another value or place in Studio, and the errors of
+    :meth:`course_sync_plugin.structure.writer.CourseWriter.write`. Call it outside a transaction.
     """
     check_pending(proposal)
     _write(proposal, clock, is_accepted=True)
@@ -79,7 +75,7 @@ def _try(proposal: Proposal, clock: Callable[[], int], policy: str) -> bool:
         if policy != PUBLISH and (proposal.field == PLACE or not get_writer().has_draft(proposal.entity_id)):
             return False
         _write(proposal, clock)
-        if policy == PUBLISH:
+        if policy == PUBLISH and proposal.field != PLACE:  # a move is published; what the author drafts is not
             get_writer().publish(proposal.entity_id, settings.COURSE_SYNC_WRITE_BACK_USER)
     except CourseSyncError as error:
         if proposal.note != error.message:  # said once
@@ -95,33 +91,19 @@ def _write(proposal: Proposal, clock: Callable[[], int], *, is_accepted: bool = 
     if never:
         raise ConfigurationError(never)
     writer, entity = get_writer(), entity_of(proposal.course, proposal.entity_id)
-    if proposal.field == PLACE:
-        parent, after = proposal.value
-        writer.move(proposal.entity_id, parent, after, settings.COURSE_SYNC_WRITE_BACK_USER)
-        Proposal.objects.filter(pk=proposal.pk).update(state=ProposalState.WRITTEN, note="")
-        return
+    user = settings.COURSE_SYNC_WRITE_BACK_USER
     draft = writer.draft(proposal.entity_id)
     if draft is None:
         raise ConfigurationError(_("{entity} is not in Studio any more.").format(entity=proposal.entity_id))
-    _note(proposal, entity, clock(), proposal.value, _no_author_edits(draft, proposal, is_accepted))
-    user = settings.COURSE_SYNC_WRITE_BACK_USER
-    read_back = writer.write(proposal.entity_id, {proposal.field: proposal.value}, user)
-    _note(proposal, entity, clock(), read_back.get(proposal.field), lambda openedx: None)
+    if proposal.field == PLACE:
+        check_not_moved(draft, proposal)
+        parent, after = proposal.value
+        writer.move(proposal.entity_id, parent, after, user)
+    else:
+        _note(proposal, entity, clock(), proposal.value, no_author_edits(draft, proposal, is_accepted))
+        read_back = writer.write(proposal.entity_id, {proposal.field: proposal.value}, user)
+        _note(proposal, entity, clock(), read_back.get(proposal.field), lambda openedx: None)
     Proposal.objects.filter(pk=proposal.pk).update(state=ProposalState.WRITTEN, note="")
-
-
-def _no_author_edits(draft: Draft, proposal: Proposal, is_accepted: bool) -> Callable[[Replica], None]:
-    """Return the check that no edit of an author is overwritten; it gets what Open edX is known to have."""
-
-    def check(openedx: Replica) -> None:
-        now, known = draft.fields.get(proposal.field), openedx.known[proposal.field].value
-        is_edited = now not in (known, openedx.read_back.get(proposal.field, known), proposal.value)
-        is_touched = draft.has_unpublished_changes and not openedx.sent and not is_accepted
-        if is_edited or is_touched:
-            text = _("An author has changes of {entity} in Studio that are not published.")
-            raise AuthorIsEditing(text.format(entity=proposal.entity_id))
-
-    return check
 
 
 def _note(proposal: Proposal, entity: Entity, clock: int, read_back: Any, check: Callable[[Replica], None]) -> None:

@@ -51,8 +51,10 @@ def refresh_places(course: Course, wanted: WantedPlaces, recorded: Places, asked
         now = place_if_there(recorded, proposal.entity_id)
         has_it = now is not None and list(now) == proposal.value
         _end(proposal, ProposalState.PUBLISHED if has_it else ProposalState.REPLACED)
-    for entity_id in sorted(lacking.keys() - there):
-        _propose_place(course, wanted, recorded, entity_id)
+    missing = lacking.keys() - there
+    for entity_id in wanted.places.document_order:  # so that the sibling before is moved before
+        if entity_id in missing:
+            _propose_place(course, wanted, recorded, entity_id)
 
 
 def _propose_place(course: Course, wanted: WantedPlaces, recorded: Places, entity_id: str) -> None:

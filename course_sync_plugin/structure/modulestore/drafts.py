@@ -24,7 +24,7 @@ def entity_id_of(location: Any) -> str:
 def draft_of(store: Any, block: Block) -> Draft:
     """Return what the draft branch has of a block."""
     parent = block.get_parent()
-    place = (None, None) if parent is None else (entity_id_of(parent.location), _index(block, parent))
+    place = (None, ()) if parent is None else (entity_id_of(parent.location), _siblings(parent))
     return Draft(_values(block), _has_changes(store, block), *place)
 
 
@@ -64,10 +64,9 @@ def _values(block: Block) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _index(block: Block, parent: Block) -> int:
-    """Return the place among the siblings. ``error`` blocks do not count: they are no entities."""
-    siblings = [entity_id_of(one) for one in parent.children if one.block_type != ERROR_TYPE]
-    return siblings.index(entity_id_of(block.location))
+def _siblings(parent: Block) -> tuple[str, ...]:
+    """Return the ids of the blocks in a parent. ``error`` blocks do not count: they are no entities."""
+    return tuple(entity_id_of(one) for one in parent.children if one.block_type != ERROR_TYPE)
 
 
 def _has_changes(store: Any, block: Block) -> bool:

@@ -130,7 +130,7 @@ def test_the_actions_of_a_cause_concern_it_alone(client, failed, shelf):
     let_fail(shelf, failed, "3", reason="no time", unit="unit-0-1")
     page = seen(client, PAGE)
     for article in page.xpath("//article"):
-        reason = article.xpath("string(h2/bdi[2])")
+        reason = article.xpath("string(h2/bdi[last()])")
         other = {"no room": "no time", "no time": "no room"}[reason]
         for name in ("Retry", "Skip permanently"):
             (link,) = article.xpath(f".//a[text()='{name}']/@href")

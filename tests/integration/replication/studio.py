@@ -40,11 +40,13 @@ class Studio(CourseWriter):
         cls.drafts, cls.touched, cls.writes, cls.moves, cls.is_down, cls.cleans = {}, set(), [], [], False, False
 
     def draft(self, entity_id: str) -> Draft | None:
-        entity = SHELF.courses[COURSE].entities.get(entity_id)
+        course = SHELF.courses[COURSE]
+        entity = course.entities.get(entity_id)
         if entity is None:
             return None
         fields = {**entity.fields, **self.drafts.get(entity_id, {})}
-        return Draft(fields, entity_id in self.drafts or entity_id in self.touched, entity.parent_id, 0)
+        siblings = tuple(course.children_of(entity.parent_id)) if entity.parent_id else ()
+        return Draft(fields, entity_id in self.drafts or entity_id in self.touched, entity.parent_id, siblings)
 
     def write(self, entity_id: str, fields: Mapping[str, Any], user: str) -> Mapping[str, Any]:
         if self.is_down:

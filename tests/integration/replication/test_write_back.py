@@ -10,9 +10,9 @@ from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.models import Conflict, Link, OperatorAction, Proposal, Target
 from course_sync_plugin.targets.two_way.site import CONTENT
-from tests.integration.courses import block
+from tests.integration.courses import COURSE, block
 from tests.integration.one_lane import states
-from tests.integration.replication.studio import Studio
+from tests.integration.replication.studio import Studio, rearranged
 
 pytestmark = pytest.mark.django_db
 
@@ -208,3 +208,78 @@ def test_a_proposal_that_has_ended(filled, far):
     poll()
     with pytest.raises(ConfigurationError, match="ended already"):
         api.accept(plan)
+
+
+def move_last_unit_there(far) -> None:
+    """A person moves the last unit of the first subsection to its begin."""
+    numbers = [number for number in far.order if far.things[number].kind == "item"]
+    far.order.remove(numbers[2])
+    far.order.insert(far.order.index(numbers[0]), numbers[2])
+
+
+def move_last_unit_here(shelf, after: str) -> None:
+    """An author moves it too. That is published at once, and not recorded yet."""
+    course, lesson, unit = shelf.courses[COURSE], block("sequential", "subsection-0"), block("vertical", "unit-0-2")
+    order = [one for one in course.children[lesson] if one != unit]
+    order.insert(order.index(block("vertical", after)) + 1, unit)
+    shelf.publish(rearranged(course, "2", {**course.children, lesson: order}))
+
+
+def units_here(shelf) -> list[str]:
+    return [one.rpartition("@")[2] for one in shelf.courses[COURSE].children[block("sequential", "subsection-0")]]
+
+
+@pytest.mark.parametrize("policy", ["draft", "publish"])
+def test_a_move_of_an_author_that_is_not_recorded_yet_is_not_overwritten(filled, far, shelf, policy):
+    options(write_back=policy)
+    move_last_unit_there(far)
+    move_last_unit_here(shelf, after="unit-0-0")
+    poll()
+    if policy == "draft":
+        assert "An author has changed" in api.accept(api.proposal_plan(Proposal.objects.get().pk, "accept")).error
+    else:
+        assert "An author has changed" in Proposal.objects.get().note
+    assert Studio.moves == []
+    api.sync_course(COURSE)
+    deliver()
+    assert units_here(shelf) == ["unit-0-0", "unit-0-2", "unit-0-1"]
+    assert Conflict.objects.get().taken == "openedx"
+
+
+def test_with_publish_a_move_publishes_no_draft_of_its_author(filled, far, shelf):
+    options(write_back="publish")
+    unit = block("vertical", "unit-0-2")
+    Studio.drafts[unit] = {"display_name": "Not yet"}
+    move_last_unit_there(far)
+    poll()
+    assert units_here(shelf) == ["unit-0-2", "unit-0-0", "unit-0-1"]
+    assert Studio.drafts == {unit: {"display_name": "Not yet"}}
+
+
+def test_a_move_that_an_author_has_made_too_is_published(filled, far, shelf):
+    move_last_unit_there(far)
+    poll()
+    course, lesson = shelf.courses[COURSE], block("sequential", "subsection-0")
+    order = [block("vertical", f"unit-0-{at}") for at in (2, 0, 1)]
+    shelf.publish(rearranged(course, "2", {**course.children, lesson: order}))
+    assert api.accept(api.proposal_plan(Proposal.objects.get().pk, "accept")).error == ""
+    deliver()
+    assert Proposal.objects.get().state == "published"
+
+
+def test_several_moves_are_accepted_before_they_are_recorded(filled, far, shelf, monkeypatch):
+    """A person reverses the order of the units. No accepted move looks like one of an author."""
+    numbers = [number for number in far.order if far.things[number].kind == "item"][:3]
+    begin = far.order.index(numbers[0])
+    far.order[begin : begin + 3] = numbers[::-1]
+    poll()
+    with monkeypatch.context() as late:
+        late.setattr(api, "sync_course", lambda course: None)
+        for proposal in Proposal.objects.order_by("pk"):
+            assert api.accept(api.proposal_plan(proposal.pk, "accept")).error == ""
+    assert units_here(shelf) == ["unit-0-2", "unit-0-1", "unit-0-0"]
+    api.sync_course(COURSE)
+    deliver()
+    assert far.calls == []
+    assert set(Proposal.objects.values_list("state", flat=True)) == {"published"}
+    assert not Conflict.objects.exists()
