@@ -90,7 +90,8 @@ class EntityTopics:
 
     def place(self, entity: Entity) -> None:
         """Bring the topics of an entity, and of all below it, to the category or the tag of their section."""
-        rows = self._rows(self._mapping.below(entity.entity_id))
+        numbers = self._numbers(self._mapping.below(entity.entity_id))
+        rows = [row for row in map(self._listing.topic, numbers) if row]
         if not self._mapping.sections_are_tags:
             self._move(rows, self._mapping.home_of(entity))
         own = self._known.of(entity.entity_id).get(TOPIC)
@@ -179,18 +180,18 @@ class EntityTopics:
     def _foreign(self) -> Iterator[TopicRow]:
         return (row for row in self._listing.topics() if not self._known.owner(row.id, TOPIC))
 
-    def _rows(self, entity_ids: Iterable[str]) -> list[TopicRow]:
-        numbers = [self._known.of(one).get(TOPIC) for one in entity_ids]
-        return [row for row in map(self._listing.topic, filter(None, numbers)) if row]
+    def _numbers(self, entity_ids: Iterable[str]) -> list[str]:
+        return [number for one in entity_ids if (number := self._known.of(one).get(TOPIC))]
 
-    def _move(self, rows: list[TopicRow], home: str) -> None:
+    def _move(self, rows: Iterable[TopicRow], home: str) -> None:
         """Move topics to the category of their section, and with them the others that this envelope moves there."""
         ids = self._misplaced(rows, home)
         if ids:
-            others = self._misplaced(self._rows(self._mapping.moving_to(home, self.moving)), home)
-            moves.bring(self._client, self._listing, ids, others, home)
+            numbers = set(self._numbers(self._mapping.moving_to(home, self.moving)))
+            others = [row for row in self._listing.topics() if row.id in numbers]
+            moves.bring(self._client, self._listing, ids, self._misplaced(others, home), home)
 
-    def _misplaced(self, rows: list[TopicRow], home: str) -> list[str]:
+    def _misplaced(self, rows: Iterable[TopicRow], home: str) -> list[str]:
         """Return the topics that are not in this category. Those that people have put elsewhere stay there."""
         ours = self._mapping.is_our_category
         return [row.id for row in rows if row.category_id != home and ours(row.category_id)]
