@@ -25,7 +25,7 @@ def carry_out(carry: Carry, data: Mapping[str, Any]) -> Answer:
     operations: Sequence[Mapping[str, Any]] = data["operations"]
     carry.tree.refresh()
     carry.contents.forget()
-    carry.site.begin()
+    carry.site.begin([one["entity_id"] for one in operations if one["operation"] == "move"])
     settle_intents(carry)
     carry.tree.load([one["entity_id"] for one in operations])
     showing = _showing(carry, operations)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from course_sync_plugin.data import Entity
 from course_sync_plugin.exceptions import PermanentError
-from course_sync_plugin.targets.discourse import topics
+from course_sync_plugin.targets.discourse import moves, topics
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.errors import EditConflict, Forbidden, NotThere, Refused
 from course_sync_plugin.targets.discourse.listing import Listing
@@ -20,7 +20,12 @@ BY_OTHERS = "by others"
 
 
 class EntityTopics:
-    """Creates, finds, renames, moves, unlists and deletes them. The methods are those of a site."""
+    """Creates, finds, renames, moves, unlists and deletes them. The methods are those of a site.
+
+    ``moving``: the entities that this envelope moves.
+    """
+
+    moving: Collection[str] = ()
 
     def __init__(self, client: DiscourseClient, listing: Listing, mapping: CourseMapping, known: KnownObjects):
         self._client, self._listing, self._mapping, self._known = client, listing, mapping, known
@@ -91,12 +96,13 @@ class EntityTopics:
 
     def place(self, entity: Entity) -> None:
         """Bring the topics of an entity, and of all below it, to the category or the tag of their section."""
-        for entity_id in self._mapping.below(entity.entity_id):
-            number = self._known.of(entity_id).get(TOPIC)
-            row = self._listing.topic(number) if number else None
-            if row:
-                titles = self._new_title(entity, row) if entity_id == entity.entity_id else {}
-                self._change(row, self._new_place(entity, row), titles)
+        numbers = self._numbers(self._mapping.below(entity.entity_id))
+        rows = [row for row in map(self._listing.topic, numbers) if row]
+        if not self._mapping.sections_are_tags:
+            self._move(rows, self._mapping.home_of(entity))
+        own = self._known.of(entity.entity_id).get(TOPIC)
+        for row in rows:
+            self._change(row, self._new_tags(entity, row), self._new_title(entity, row) if row.id == own else {})
 
     def remove(self, topic_id: str) -> str:
         """Delete a topic. One with replies or likes is unlisted and closed instead."""
@@ -182,12 +188,24 @@ class EntityTopics:
     def _foreign(self) -> Iterator[TopicRow]:
         return (row for row in self._listing.topics() if not self._known.owner(row.id, TOPIC))
 
-    def _new_place(self, entity: Entity, row: TopicRow) -> dict[str, Any]:
-        """Return the category or the tags that a topic should get. Where people have put it elsewhere, it stays."""
-        home = self._mapping.home_of(entity)
-        if not self._mapping.sections_are_tags:
-            moves = row.category_id != home and self._mapping.is_our_category(row.category_id)
-            return {"category_id": home} if moves else {}
+    def _numbers(self, entity_ids: Iterable[str]) -> list[str]:
+        return [number for one in entity_ids if (number := self._known.of(one).get(TOPIC))]
+
+    def _move(self, rows: Iterable[TopicRow], home: str) -> None:
+        """Move topics to the category of their section, and with them the others that this envelope moves there."""
+        ids = self._misplaced(rows, home)
+        if ids:
+            numbers = set(self._numbers(self._mapping.moving_to(home, self.moving)))
+            others = [row for row in self._listing.topics() if row.id in numbers]
+            moves.bring(self._client, self._listing, ids, self._misplaced(others, home), home)
+
+    def _misplaced(self, rows: Iterable[TopicRow], home: str) -> list[str]:
+        """Return the topics that are not in this category. Those that people have put elsewhere stay there."""
+        ours = self._mapping.is_our_category
+        return [row.id for row in rows if row.category_id != home and ours(row.category_id)]
+
+    def _new_tags(self, entity: Entity, row: TopicRow) -> dict[str, Any]:
+        """Return the tags that a topic should get. One from which people have removed the tag gets none again."""
         tag, of_sections = self._mapping.tag(entity), self._mapping.tags_of_sections()
         if not tag or tag in row.tags or not of_sections.intersection(row.tags):
             return {}
@@ -199,18 +217,21 @@ class EntityTopics:
         is_right = row.title in list(titles) or not titles.is_ours(row.title)
         return {} if is_right else {"title": next(iter(titles)), "original_title": row.title}
 
-    def _change(self, row: TopicRow, place: dict[str, Any], title: dict[str, Any]) -> None:
+    def _change(self, row: TopicRow, tags: dict[str, Any], title: dict[str, Any]) -> None:
         """Change both with one request. A title that the forum refuses stays as it is."""
-        if not (place or title):
+        if not (tags or title):
             return
         try:
-            changed = topics.update(self._client, row.id, **place, **title)
+            changed = topics.update(self._client, row.id, **tags, **title)
         except Refused:
             if not title:
                 raise
-            self._change(row, place, {})
+            self._change(row, tags, {})
             return
-        self._listing.note_topic(row.id, **place, title=changed.title)
+        except EditConflict:
+            self._listing.forget()
+            raise
+        self._listing.note_topic(row.id, **tags, title=changed.title)
 
     def _has_replies(self, topic_id: str) -> bool:
         """Tell whether a topic has other posts than the first and those that tell of a status."""

@@ -78,6 +78,11 @@ class Listing:
             self._check_linked()
             return None
 
+    def has_category(self, category_id: str) -> bool:
+        """Tell whether a category is there. A list that was read before is enough to know it."""
+        known = category_id == self.linked.id or category_id in self.sections()
+        return known or self.section(category_id) is not None
+
     def topics(self, *, newest: bool = False) -> Collection[TopicRow]:
         """Return the topics of the linked category and its sub-categories."""
         return self._rows(newest).values()

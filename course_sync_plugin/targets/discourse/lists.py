@@ -74,8 +74,9 @@ def topics(client: DiscourseClient, category: Category) -> Iterator[TopicRow]:
 def changed_since(client: DiscourseClient, category: Category, since: datetime) -> Iterator[TopicRow]:
     """Yield the topics of :func:`topics` with activity at or after a moment; it reads only the pages that it needs.
 
-    Activity is a new topic, a new post, or a new version of the last post. No activity: a new title, category, tag or
-    status, an edit of an earlier post or within 5 minutes, a deletion. Only a comparison of all topics finds these.
+    Activity is a new topic or a new post; in a forum older than October 2025 also a new version of the last post. No
+    activity: a new title, category, tag or status, another edit, a deletion. Only a comparison of all topics finds
+    these.
     """
     for row in topics(client, category):
         if row.bumped_at is None or row.bumped_at >= since:

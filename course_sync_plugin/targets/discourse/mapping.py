@@ -7,7 +7,7 @@ Options of the target: ``sections`` (``subcategory`` or ``tag``) and ``topics`` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -93,8 +93,18 @@ class CourseMapping:
 
     def home_of(self, entity: Entity) -> str:
         """Return the category that a topic is created in. The linked one, if its section has none."""
-        section = self.section_of(entity)
-        return (self._known.of(section.entity_id) if section else {}).get(CATEGORY, self._remote_id)
+        return self.category_of_section(entity) or self._remote_id
+
+    def category_of_section(self, entity: Entity | None) -> str:
+        """Return the category of the section that an entity is in; empty if there is none."""
+        section = self.section_of(entity) if entity else None
+        return self._known.of(section.entity_id).get(CATEGORY, "") if section else ""
+
+    def moving_to(self, category_id: str, entity_ids: Iterable[str]) -> Iterator[str]:
+        """Yield those of some entities, with all below them, whose section has this category."""
+        for entity_id in entity_ids:
+            if self.category_of_section(self._tree.entity(entity_id)) == category_id:
+                yield from self.below(entity_id)
 
     def is_our_category(self, category_id: str | None) -> bool:
         """Tell whether a category is the linked one or that of a section."""

@@ -46,6 +46,9 @@ class DiscourseSite(Site):
         self._topics = EntityTopics(self._client, self._listing, self._mapping, context.known)
         self._sections = SectionCategories(self._client, self._listing, self._mapping, context.known, context.remote_id)
 
+    def begin(self, moving: Collection[str] = ()) -> None:
+        self._topics.moving = moving
+
     def counterpart(self) -> Counterpart:
         linked = self._linked()
         if self.config.options.get("sections") == "subcategory" and not self._has_level_below(linked):

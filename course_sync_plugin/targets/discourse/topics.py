@@ -136,6 +136,9 @@ def update(
 ) -> ChangedTopic:
     """Change what is given. Raises Forbidden for a deleted topic, and EditConflict if it has not ``original_title``.
 
+    A new category or new tags notify those who watch them. :func:`course_sync_plugin.targets.discourse.moves.move`
+    changes the category without that.
+
     The parameters are at the top level. Discourse answers 200 and ignores them if they are inside ``topic``, as its own
     description has them. A forum that ignores one answers 200 too, so compare the title in the answer with what was
     there before. Send a title only if it differs from the one that was read: an unclean one makes a new version each

@@ -155,8 +155,12 @@ class Site(ABC):
         self.lms_url = context.lms_url
         self.linked = context.linked
 
-    def begin(self) -> None:
-        """Forget what was read of the site in this turn. It is called before each envelope."""
+    def begin(self, moving: Collection[str] = ()) -> None:
+        """Forget what was read of the site in this turn. It is called before each envelope.
+
+        ``moving``: the entities that the envelope moves. :meth:`place` comes for each of them; a site may place others
+        of them with the same request.
+        """
 
     @abstractmethod
     def counterpart(self) -> Counterpart:

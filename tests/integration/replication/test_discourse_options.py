@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from course_sync_plugin import api
@@ -9,12 +11,13 @@ from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.lanes.open_target import open_target
 from course_sync_plugin.models import Conflict, Intent, LedgerEntity, Link, Target
 from course_sync_plugin.replication.outbound.bring import bring
+from course_sync_plugin.targets.discourse import moves
 from course_sync_plugin.targets.registry import targets
 from course_sync_plugin.testing.discourse.faults import Refuse
 from course_sync_plugin.testing.discourse.requests import Answer
 from course_sync_plugin.testing.discourse.scopes import SCOPES
 from tests.integration.courses import COURSE, a_course, block
-from tests.integration.one_lane import publish
+from tests.integration.one_lane import let_time_pass, publish
 from tests.integration.replication.forums import (
     a_category,
     a_tree,
@@ -48,6 +51,11 @@ def moved(name: str = "Honey", to: str = "Ants") -> dict:
     return section
 
 
+def bumped(seen) -> dict:
+    """Return the moments by which lists sort the topics."""
+    return {topic.id: topic.bumped_at for topic in seen.topics()}
+
+
 def names(seen) -> dict[str, list[str]]:
     """Return the names of the topics by the category."""
     return {section: [one.partition(" · ")[0] for one in titles] for section, titles in seen.tree().items()}
@@ -61,15 +69,20 @@ class TestTopics:
         assert names(seen)["Bees"] == bees
 
     @pytest.mark.parametrize(("option", "count"), [("subsection", 1), ("unit", 2), ("discussion", 2)])
-    def test_what_moves_changes_its_category_with_one_request(self, begun, shelf, forum, option, count):
+    def test_what_moves_changes_its_category_with_one_request_and_notifies_nobody(
+        self, begun, shelf, forum, option, count
+    ):
+        """The title of a subsection says in which section it is, so it takes another request."""
         seen = begun(f"topics={option}", structure=a_tree("1", TREE))
         deliver()
-        before = names(seen)
+        before, bumps = names(seen), bumped(seen)
         forum.requests.clear()
+        forum.clock.advance(301)
         publish_tree(shelf, a_tree("2", moved()))
         deliver()
-        assert len(calls(forum)) == count
-        assert all(call.startswith("PUT /t/-/") for call in calls(forum))
+        title = f"PUT /t/-/{seen.topic('Honey').id}" if option == "subsection" else ""
+        assert calls(forum) == list(filter(None, ["PUT /topics/bulk", title]))
+        assert (forum.forum.notifications, bumped(seen)) == ([], bumps)
         after = names(seen)
         assert len(after["Bees"]) == len(before["Bees"]) - count
         assert sorted(after["Bees"] + after["Ants"]) == sorted(before["Bees"] + before["Ants"])
@@ -79,6 +92,72 @@ class TestTopics:
         deliver()
         assert calls(forum) == []
         assert not Conflict.objects.exists()
+
+    @pytest.mark.parametrize("replied", [False, True])
+    def test_what_is_renamed_notifies_nobody_and_does_not_move_up(self, begun, shelf, forum, replied):
+        seen = begun(structure=a_tree("1", TREE))
+        deliver()
+        if replied:
+            forum.person("student").reply(seen.topic("Honey").id, "I have a question about this part.")
+        bumps = bumped(seen)
+        forum.clock.advance(301)
+        publish_tree(shelf, a_tree("2", TREE, {"Honey": {"display_name": "Nectar"}}))
+        deliver()
+        assert names(seen)["Bees"] == ["Nectar", "Wax"]
+        assert (forum.forum.notifications, bumped(seen)) == ([], bumps)
+
+    def test_what_moves_together_takes_one_request_for_each_category(self, begun, shelf, forum):
+        seen = begun(structure=a_tree("1", TREE))
+        deliver()
+        forum.requests.clear()
+        swapped = {"Bees": {"Hill": TREE["Ants"]["Hill"]}, "Ants": dict(TREE["Bees"])}
+        publish_tree(shelf, a_tree("2", swapped))
+        deliver()
+        assert names(seen) == {"Bees": ["Hill"], "Ants": ["Honey", "Wax"]}
+        assert Counter(call.partition("/-/")[0] for call in calls(forum)) == {"PUT /topics/bulk": 2, "PUT /t": 3}
+
+    def test_what_people_moved_to_another_section_is_not_moved_back_with_others(self, begun, shelf, forum):
+        seen = begun(structure=a_tree("1", TREE))
+        deliver()
+        forum.person("admin").edit_topic(seen.topic("Hill").id, category_id=seen.section("Bees").id)
+        publish_tree(shelf, a_tree("2", moved()))
+        deliver()
+        assert names(seen) == {"Bees": ["Hill", "Wax"], "Ants": ["Honey"]}
+
+    def test_a_move_that_the_forum_refuses_fails_alone(self, begun, shelf, forum):
+        seen = begun(structure=a_tree("1", TREE))
+        deliver()
+        admin, honey = forum.person("admin"), seen.topic("Honey")
+        admin.delete_topic(honey.id)
+        admin.create_topic(honey.title, "This is about something else.")
+        admin.recover_topic(honey.id)
+        publish_tree(shelf, a_tree("2", {"Bees": {}, "Ants": {**TREE["Ants"], **TREE["Bees"]}}))
+        let_time_pass()
+        api.deliver_until_empty()
+        assert names(seen) == {"Bees": ["Honey"], "Ants": ["Hill", "Wax"]}
+        (problem,) = (one for one in api.problems() if one.state == "failed")
+        assert problem.entity_id.endswith("Honey")
+        assert "Title has already been used" in problem.reason
+
+    def test_a_title_that_people_change_between_the_move_and_ours_stays(self, begun, shelf, forum, monkeypatch):
+        seen = begun(structure=a_tree("1", TREE))
+        deliver()
+        topic, move = seen.topic("Honey"), moves.move
+
+        def and_rename(*given):
+            answer = move(*given)
+            forum.person("teacher-of-bees").edit_topic(topic.id, title="A title that a person has chosen")
+            return answer
+
+        forum.forum.add_user("teacher-of-bees", moderator=True)
+        publish_tree(shelf, a_tree("2", moved()))
+        let_time_pass()
+        with monkeypatch.context() as patch:
+            patch.setattr(moves, "move", and_rename)
+            api.deliver_until_empty()
+        deliver()
+        assert topic.category_id == seen.section("Ants").id
+        assert topic.title == "A title that a person has chosen"
 
     @pytest.mark.parametrize("option", ["subsection", "unit"])
     def test_a_title_that_is_taken_or_that_people_changed_stays(self, begun, shelf, forum, option):

@@ -97,7 +97,7 @@ class CanvasSite(Site):
         )
         self._wrote_at = self._began_at = float("-inf")
 
-    def begin(self) -> None:
+    def begin(self, moving: Collection[str] = ()) -> None:
         """Forget what was read, unless that was just now.
 
         What was just written may not be read yet, but it is noted here. A turn lasts about 20 seconds.

@@ -29,6 +29,7 @@ _TABLE: list[tuple[str, str, Action]] = [
     ("GET", r"/t/external_id/(?P<external_id>[\w-]+)", topic_actions.show_by_external_id),
     ("GET", rf"/t/{_ID}(?:/(?P<post_number>\d+))?", topic_actions.show),
     ("GET", rf"/t/(?P<slug>[^/]+)/{_ID}(?:/(?P<post_number>\d+))?", topic_actions.show),
+    ("PUT", r"/topics/bulk", topic_actions.bulk),
     ("PUT", rf"/t/{_ID}/status", topic_actions.status),
     ("PUT", rf"/t/{_ID}/recover", topic_actions.recover),
     ("PUT", rf"/t/{_ID}/reset-bump-date", topic_actions.reset_bump_date),

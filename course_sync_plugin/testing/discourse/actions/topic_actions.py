@@ -6,8 +6,14 @@ Source: discourse, app/controllers/topics_controller.rb.
 from __future__ import annotations
 
 from course_sync_plugin.testing.discourse.actions.calls import Call
+from course_sync_plugin.testing.discourse.forum.bulk import change_category
 from course_sync_plugin.testing.discourse.forum.deletion import delete_topic, recover_topic
-from course_sync_plugin.testing.discourse.forum.errors import forbidden, missing_parameter, not_found
+from course_sync_plugin.testing.discourse.forum.errors import (
+    forbidden,
+    invalid_parameters,
+    missing_parameter,
+    not_found,
+)
 from course_sync_plugin.testing.discourse.forum.guardian import ensure
 from course_sync_plugin.testing.discourse.forum.records import Post, Topic
 from course_sync_plugin.testing.discourse.forum.topics import change_status, update_topic
@@ -81,6 +87,26 @@ def update(call: Call, number: str, slug: str | None = None) -> Answer:
     topic = update_topic(call.forum, call.signed_in(), call.topic(number), call.parameters)
     tags = {"tags": tags_shown(call.forum, topic)} if "tags" in call.parameters else {}
     return Answer.json({"basic_topic": basic_topic(call.forum, topic), **tags})
+
+
+def bulk(call: Call) -> Answer:
+    """Move topics to a category; ``silent``: nobody is notified. The status is 200 even if none was moved.
+
+    The topics are changed outside the request (lib/hijack.rb), where an error is no refusal: 500 without a body for a
+    category that is not there. 400 for other operations: the fake has none.
+    """
+    user, numbers, operation = call.signed_in(), call.required("topic_ids"), call.required("operation")
+    if not isinstance(numbers, list) or not isinstance(operation, dict):
+        raise invalid_parameters("topic_ids")
+    if operation.get("type") != "change_category":
+        raise invalid_parameters("operation")
+    text = str(operation.get("category_id") or "")
+    category = call.forum.categories.get(int(text)) if text.isdecimal() else None
+    if category is None:
+        return Answer(500, content_type="text/plain")
+    ids = [int(one) for one in map(str, numbers) if one.isdecimal()]
+    moved, errors = change_category(call.forum, user, ids, category, silent=call.truth(operation.get("silent")))
+    return Answer.json({"topic_ids": moved, **({"errors": errors} if errors else {})})
 
 
 def destroy(call: Call, number: str) -> Answer:

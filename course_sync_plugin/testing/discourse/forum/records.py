@@ -111,6 +111,7 @@ class Post:
     reply_to_post_number: int | None = None
     version: int = 1
     edit_reason: str | None = None
+    wiki: bool = False
     hidden: bool = False
     user_deleted: bool = False
     deleted_at: datetime | None = None

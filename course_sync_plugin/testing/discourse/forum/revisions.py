@@ -3,6 +3,9 @@
 Source: discourse, lib/post_revisor.rb (an older version was read; the parts that a newer excerpt shows are the same).
 An edit makes a new version if another person edits, if the grace period is over, if it is large, or if it has a new
 reason. Other edits change the post and keep ``version``. An edit back to the text before a version removes the version.
+
+An edit moves no topic up (``should_bump?``, since discourse#34945 of October 2025), but the text of a wiki does that is
+the first post of its topic (discourse#35137). Older forums moved a topic up if a new version of its last post was made.
 """
 
 from __future__ import annotations
@@ -32,11 +35,13 @@ def revise(
     *,
     bypass_bump: bool = False,
     check_body: bool = True,
+    silent: bool = False,
 ) -> bool:
     """Edit a post. Returns False if nothing differs: then there is no new version, no event and no bump.
 
     ``fields``: ``raw``, ``edit_reason`` and those of the topic. A topic field that is sent counts as a difference, even
-    with an equal value. Raises Refused 422 and changes nothing if the result is not valid.
+    with an equal value. ``silent``: nobody is notified of a new category. Raises Refused 422 and changes nothing if the
+    result is not valid.
     """
     topic = forum.topics[post.topic_id]
     fields = {name: value for name, value in fields.items() if name != "edit_reason" or value}
@@ -47,7 +52,9 @@ def revise(
         return False
     values = _topic_values(forum, topic, editor, fields) if topic_changes else {}
     _refuse_invalid(forum, post, topic, fields, values, check_body)
-    _apply(forum, post, topic, editor, fields, values, bypass_bump)
+    _notify(forum, topic, values, silent)
+    if _apply(forum, post, topic, editor, fields, values) and post.wiki and post.post_number == 1 and not bypass_bump:
+        topic.bumped_at = forum.clock.now()
     definition = forum.defines(topic)
     if definition and post.post_number == 1:
         take_description(forum, definition)
@@ -97,9 +104,9 @@ def _apply(
     editor: User,
     fields: Mapping[str, Any],
     values: Mapping[str, Any],
-    bypass_bump: bool,
-) -> None:
-    now = forum.clock.now()
+) -> bool:
+    """Carry an edit out, and tell whether it is a new version of the post itself, not only of fields of its topic."""
+    now, reason = forum.clock.now(), post.edit_reason
     new_version = _makes_version(forum, post, editor, fields)
     modifications = _modifications(post, topic, fields, values)
     if new_version:
@@ -115,8 +122,25 @@ def _apply(
     for name, value in values.items():
         setattr(topic, name, value)
     register(topic.tags, forum)
-    if new_version and not bypass_bump and forum.posts_of(topic, deleted=False)[-1:] == [post]:
-        topic.bumped_at = now
+    return new_version and ("raw" in modifications or post.edit_reason != reason)
+
+
+def _notify(forum: Forum, topic: Topic, values: Mapping[str, Any], silent: bool) -> None:
+    """Note that people are notified of a new category or new tags of a topic that they watch.
+
+    Sources: app/models/topic.rb (``changed_to_category``), app/jobs/regular/notify_category_change.rb,
+    lib/post_revisor.rb (``track_topic_field(:tags)``). Nobody is notified of a new title.
+    """
+    settings = forum.settings
+    quiet = {
+        "category_id": silent or not topic.visible or settings.disable_category_edit_notifications,
+        "tags": settings.disable_tags_edit_notifications,
+    }
+    before = {"category_id": topic.category_id, "tags": set(topic.tags)}
+    after = {**values, **({"tags": set(values["tags"])} if "tags" in values else {})}
+    for name, is_quiet in quiet.items():
+        if after.get(name, before[name]) != before[name] and not is_quiet:
+            forum.notifications.append((name, topic.id))
 
 
 def _makes_version(forum: Forum, post: Post, editor: User, fields: Mapping[str, Any]) -> bool:

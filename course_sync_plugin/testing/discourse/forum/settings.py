@@ -49,6 +49,9 @@ class SiteSettings:
     max_tags_per_topic: int = 5
     #: The trust level from which a person who is not staff may make new tags.
     create_tag_trust_level: int = 3
+    #: Whether nobody is notified when the category, or the tags, of a topic change.
+    disable_category_edit_notifications: bool = False
+    disable_tags_edit_notifications: bool = False
     #: Whether moderators may make and change categories.
     moderators_manage_categories: bool = False
     #: Answers 410 for deleted topics and 403 for topics of closed groups, instead of 404.

@@ -38,6 +38,8 @@ class Forum:
         self.tags: dict[str, int] = {}
         self.groups: dict[str, int] = dict(AUTO_GROUPS)
         self.listeners: list[Listener] = []
+        #: What people were notified of: the field of a topic that was changed, and the id of the topic.
+        self.notifications: list[tuple[str, int]] = []
         #: Former slugs of categories, which lead to the category (discourse, ``create_category_permalink``).
         self.permalinks: dict[str, int] = {}
         self._numbers: Counter[str] = Counter()

@@ -40,7 +40,7 @@ UNDOCUMENTED = [
     ("PUT", r"/t/\d+/recover"), ("PUT", r"/posts/\d+/recover"), ("DELETE", r"/categories/[^/]+"),
     ("GET", r"/session/current"), ("GET", r"/posts/by_number/\d+/\d+"), ("PUT", r"/t/\d+/reset-bump-date"),
     ("GET", r"/t/[^/]+/\d+(/\d+)?"), ("GET", r"/posts/\d+/revisions/\w+"), ("GET", r"/c/.+/l/latest"),
-    ("GET", r"/site/settings"),
+    ("GET", r"/site/settings"), ("PUT", r"/topics/bulk"),
 ]  # fmt: skip
 
 

@@ -156,44 +156,58 @@ class TestVersions:
 
 
 class TestBumps:
-    """A new version of the last post bumps its topic, so an edit of a topic without replies does."""
+    """An edit moves no topic up, but the text of a wiki does that begins one."""
 
     @pytest.mark.parametrize(
-        ("fields", "later", "replied", "bumped"),
+        ("wiki", "fields", "later", "bumped"),
         [
-            ({}, True, False, True),
-            ({}, True, True, False),
-            ({}, False, False, False),
-            ({"bypass_bump": True}, True, False, False),
-            ({"bypass_bump": "false"}, True, False, True),
+            (False, {}, True, False),
+            (True, {}, True, True),
+            (True, {}, False, False),
+            (True, {"bypass_bump": True}, True, False),
+            (True, {"bypass_bump": "false"}, True, True),
         ],
-        ids=["new version", "not the last post", "no version", "bypassed", "not bypassed"],
+        ids=["no wiki", "wiki", "no version", "bypassed", "not bypassed"],
     )
-    def test_bump(self, forum, api, post, fields, later, replied, bumped):
-        if replied:
-            api.reply(post["topic_id"])
+    def test_bump(self, forum, api, post, wiki, fields, later, bumped):
+        forum.forum.posts[post["id"]].wiki = wiki
         if later:
             forum.clock.advance(301)
         before = forum.forum.topics[post["topic_id"]].bumped_at
         ok(api.put(f"/posts/{post['id']}.json", post={"raw": NEW}, **fields))
         assert (forum.forum.topics[post["topic_id"]].bumped_at > before) is bumped
 
-    def test_a_new_title_of_a_topic_without_replies_bumps_it_and_nothing_bypasses_that(self, forum, api, post):
+    def test_a_wiki_that_is_a_reply_bumps_nothing(self, forum, api, post):
+        reply = api.reply(post["topic_id"])
+        forum.forum.posts[reply["id"]].wiki = True
         forum.clock.advance(301)
         before = forum.forum.topics[post["topic_id"]].bumped_at
-        ok(api.put(f"/t/-/{post['topic_id']}.json", title="Another title of the unit", bypass_bump=True))
-        assert forum.forum.topics[post["topic_id"]].bumped_at > before
+        ok(api.put(f"/posts/{reply['id']}.json", post={"raw": NEW}))
+        assert forum.forum.topics[post["topic_id"]].bumped_at == before
+
+    @pytest.mark.parametrize("fields", [{"title": "Another title of the unit"}, {"tags": ["week-1"]}])
+    @pytest.mark.parametrize("wiki", [False, True])
+    def test_a_new_title_or_tag_bumps_nothing(self, forum, api, post, wiki, fields):
+        forum.forum.posts[post["id"]].wiki = wiki
+        forum.clock.advance(301)
+        before = forum.forum.topics[post["topic_id"]].bumped_at
+        ok(api.put(f"/t/-/{post['topic_id']}.json", **fields))
+        assert forum.forum.posts[post["id"]].version == 2
+        assert forum.forum.topics[post["topic_id"]].bumped_at == before
 
     def test_only_staff_may_bypass_it(self, forum, student):
         mine = student.topic("A question of a student")
+        forum.forum.posts[mine["id"]].wiki = True
         forum.clock.advance(301)
         before = forum.forum.topics[mine["topic_id"]].bumped_at
         ok(student.put(f"/posts/{mine['id']}.json", post={"raw": NEW, "bypass_bump": True}))
         assert forum.forum.topics[mine["topic_id"]].bumped_at > before
 
     def test_a_bump_can_be_taken_back(self, forum, api, post):
+        forum.forum.posts[post["id"]].wiki = True
         forum.clock.advance(301)
         ok(edit(api, post))
-        assert api.put(f"/t/{post['topic_id']}/reset-bump-date.json").status_code == 200
         topic = forum.forum.topics[post["topic_id"]]
+        assert topic.bumped_at > topic.created_at
+        assert api.put(f"/t/{post['topic_id']}/reset-bump-date.json").status_code == 200
         assert topic.bumped_at == topic.created_at
