@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
                 ('field', models.CharField(max_length=64)),
                 ('base', models.JSONField(null=True)),
                 ('value', models.JSONField(null=True)),
-                ('state', models.CharField(choices=[('open', 'waits for an author'), ('written', 'written to Studio, not published yet'), ('published', 'published in Open edX'), ('rejected', 'rejected by an author'), ('replaced', 'replaced by a later change'), ('gone', 'the entity was deleted')], max_length=16)),
+                ('state', models.CharField(choices=[('open', 'waits for an author'), ('written', 'written to Studio, not published yet'), ('published', 'published in Open edX'), ('rejected', 'rejected by an author'), ('replaced', 'replaced by a later change'), ('gone', 'the entity was deleted, or the link has ended')], max_length=16)),
                 ('note', models.TextField(blank=True, default='')),
                 ('since', models.DateTimeField()),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),

@@ -305,14 +305,15 @@ class ProposalState(models.TextChoices):
     PUBLISHED = "published", _("published in Open edX")
     REJECTED = "rejected", _("rejected by an author")
     REPLACED = "replaced", _("replaced by a later change")
-    GONE = "gone", _("the entity was deleted")
+    GONE = "gone", _("the entity was deleted, or the link has ended")
 
 
 class Proposal(models.Model):
     """A change that was accepted from a linked system and that Open edX does not have yet.
 
     ``link``: None once it has ended; ``target_name`` remains. ``base``: the value of Open edX when the proposal was
-    made. ``value``: the proposed one. ``note``: why it was not written to Studio by itself.
+    made. ``value``: the proposed one. ``note``: why it was not written to Studio by itself, or
+    that its link has ended.
 
     .. no_pii:
     """

@@ -68,9 +68,12 @@ def _checked(entity_id: str, name: str, allowed: Mapping[str, Field], value: Any
 def check_parent(entity_id: str, parent_id: str) -> None:
     """Raise PermanentError if a block cannot be in this parent: a section is in a course, a component in a unit."""
     (course_id, block_type), (other_course, parent_type) = named(entity_id), named(parent_id)
-    fits = block_type != "course" and parent_type == _PARENT_TYPE.get(block_type, UNIT)
-    if not fits or course_id != other_course:
-        raise PermanentError(f"{entity_id} cannot be put into {parent_id}", entity=entity_id)
+    holder = None if block_type == "course" else _PARENT_TYPE.get(block_type, UNIT)
+    if parent_type == holder and course_id == other_course:
+        return
+    is_elsewhere = course_id != other_course
+    why = "in another course" if is_elsewhere else f"a {parent_type}; it belongs in {holder or 'nothing'}"
+    raise PermanentError(f"{entity_id} cannot be put into {parent_id}, which is {why}", entity=entity_id)
 
 
 def index_after(entity_id: str, after_id: str | None, siblings: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from course_sync_plugin.structure.write_rules import PUBLISHED_WHEN_SAVED, named
+from course_sync_plugin.structure.write_rules import PUBLISHED_WHEN_SAVED, check_parent, named
 
 
 @attrs.frozen
@@ -66,7 +66,6 @@ class CourseWriter(ABC):
         PermanentError if the parent is not published.
         """
 
-    @abstractmethod
     def move(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
         """Put a block into a parent, after the sibling ``after_id`` (None: first). A block in its place stays there.
 
@@ -74,6 +73,12 @@ class CourseWriter(ABC):
         the errors of :meth:`write`, and PermanentError if the parent cannot hold the block, if ``after_id`` is not in
         it, or if a unit with unpublished changes would leave its subsection: it would disappear for learners.
         """
+        check_parent(entity_id, parent_id)  # here, so that no writer can forget it
+        self.move_checked(entity_id, parent_id, after_id, user)
+
+    @abstractmethod
+    def move_checked(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
+        """Carry out :meth:`move`. The parent is of the kind that holds such a block, in the same course."""
 
     @staticmethod
     def has_draft(entity_id: str) -> bool:

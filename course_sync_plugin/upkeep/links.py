@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import attrs
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from course_sync_plugin.exceptions import ConfigurationError, UnknownName
+from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError, UnknownName
 from course_sync_plugin.lanes.open_target import open_target
 from course_sync_plugin.models import Lane, Link, Seed, Target, digest_of
 from course_sync_plugin.replication.hold import held
 from course_sync_plugin.replication.links import make
+from course_sync_plugin.replication.links.endings import waiting
 from course_sync_plugin.replication.links.plan import LinkPlan, plan_link
 from course_sync_plugin.replication.outbound.target import TwoWayTarget
 from course_sync_plugin.targets.registry import targets
@@ -53,7 +54,11 @@ class ShownLinkPlan:
 
 @attrs.frozen
 class UnlinkPlan:
-    """What the end of a link would do. ``objects``: the number of our objects there; they are deleted or stay."""
+    """What the end of a link would do. ``objects``: the number of our objects there; they are deleted or stay.
+
+    Of those that are deleted, the ones that hold what others made are left. ``conflicts``, ``proposals``: the number of
+    those that wait for a person and end.
+    """
 
     course_id: str
     target: str
@@ -61,6 +66,8 @@ class UnlinkPlan:
     title: str
     url: str
     objects: int
+    conflicts: int
+    proposals: int
     delete_remote: bool
     token: str
 
@@ -132,6 +139,7 @@ def _end(link: Link, plan: UnlinkPlan, deleted: int, left: list[str]) -> LinkCha
     with transaction.atomic():
         make.end_link(link)
         changed = {"objects": plan.objects, "deleted": deleted, "left": len(left)}
+        changed |= {"conflicts": plan.conflicts, "proposals": plan.proposals}
         arguments = {"remote": plan.remote_id}
         record("unlink", target=plan.target, course=plan.course_id, arguments=arguments, changed=changed)
     return LinkChanged(plan.token, remote_id=plan.remote_id, deleted=deleted, left=tuple(left))
@@ -242,22 +250,37 @@ def _get_link(course: str, name: str) -> Link:
 
 
 def _unlink_plan(link: Link, delete_remote: bool) -> UnlinkPlan:
-    objects = _objects(link)
-    parts = ("unlink", str(link.pk), str(delete_remote), str(objects))
+    objects = _object_ids(link)
+    conflicts, proposals = waiting([link])
+    parts = ("unlink", str(link.pk), str(delete_remote), *objects, str(conflicts), str(proposals))
     return UnlinkPlan(
         course_id=link.course.key,
         target=link.target.name,
         remote_id=link.remote_id,
         title=link.remote_title,
         url=link.remote_url,
-        objects=objects,
+        objects=len(objects),
+        conflicts=conflicts,
+        proposals=proposals,
         delete_remote=delete_remote,
         token=token_of(*parts),
     )
 
 
-def _objects(link: Link) -> int:
-    return sum(len(objects) for objects in link.replicas.values_list("objects_there", flat=True))
+def _object_ids(link: Link) -> list[str]:
+    """Return the objects that a linked system has for a course, each as its part and its id there, sorted."""
+    there = link.replicas.values_list("objects_there", flat=True)
+    marks = _marks(link.target)
+    return sorted(f"{part} {one}" for objects in there for part, one in objects.items() if part not in marks)
+
+
+def _marks(target: Target) -> Collection[str]:
+    """Return the parts that are no objects. A target whose kind is not installed any more has none."""
+    try:
+        backend = targets.get(target.backend)
+    except CourseSyncError:
+        return ()
+    return backend.site_class.marks if issubclass(backend, TwoWayTarget) else ()
 
 
 def _states(name: str) -> dict[str, str]:
@@ -274,7 +297,7 @@ def _as_dict(link: Link, states: Mapping[str, str]) -> dict[str, Any]:
         "title": link.remote_title,
         "url": link.remote_url,
         "seed": link.seed,
-        "objects": _objects(link),
+        "objects": len(_object_ids(link)),
         "deleted_there": link.replicas.exclude(deleted_at=None).count(),
         "state": states.get(link.course.key, ""),
     }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from course_sync_plugin.exceptions import CourseNotFound, PermanentError
-from course_sync_plugin.structure.write_rules import check_parent, checked, index_after, named, writable_fields
+from course_sync_plugin.structure.write_rules import checked, index_after, named, writable_fields
 from course_sync_plugin.structure.writer import CourseWriter, Draft
 from course_sync_plugin.structure.writers import author_id
 from sandbox.published.drafts import Studio, editing, studio
@@ -43,9 +43,8 @@ class SandboxWriter(CourseWriter):
             if self.has_draft(entity_id):
                 course.publish(entity_id)
 
-    def move(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
+    def move_checked(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
         """Put a block into a parent after a sibling."""
-        check_parent(entity_id, parent_id)
         with _editing(user, entity_id, parent_id) as course:
             siblings = [one for one in course.draft.children_of(parent_id) if one != entity_id]
             course.move(entity_id, parent_id, after_id, index_after(entity_id, after_id, siblings))

@@ -99,8 +99,10 @@ def _show_unlink(options: dict[str, Any], out: Output) -> tuple[int, list[str]]:
     plan = api.unlink_plan(options["course"], options["name"], delete_remote=options["delete_remote"])
     text = _("{course} would no longer be linked to {remote} ({title}) at {name}")
     out.line(text.format(course=plan.course_id, remote=plan.remote_id, title=plan.title, name=plan.target))
-    text = _("  objects there that are deleted: {n}") if plan.delete_remote else _("  objects there that stay: {n}")
-    out.line(text.format(n=plan.objects))
+    deleted = _("  objects there that are deleted, unless they hold what others made: {n}")
+    out.line((deleted if plan.delete_remote else _("  objects there that stay: {n}")).format(n=plan.objects))
+    text = _("  conflicts and proposals that end undecided: {conflicts}, {proposals}")
+    out.line(text.format(conflicts=plan.conflicts, proposals=plan.proposals))
     show_token(plan.token, out)
     how = ["--delete-remote"] if plan.delete_remote else []
     ready_command(out, ["unlink", plan.course_id, plan.target, *how], [plan.token])

@@ -43,6 +43,8 @@ def _show_plan(name: str, out: Output) -> tuple[int, list[str]]:
     _show_list(_("lanes"), plan.lanes, out)
     if plan.links:
         _show_list(_("links, which end; what is there stays there"), plan.links, out)
+        text = _("  conflicts and proposals that end undecided: {conflicts}, {proposals}")
+        out.line(text.format(conflicts=plan.conflicts, proposals=plan.proposals))
     out.line(_("  operations that are not delivered: {n}").format(n=plan.pending))
     problems = ", ".join(f"{n} {state}" for state, n in sorted(plan.problems.items()))
     out.line(_("  open problems: {counts}").format(counts=problems or _("none")))

@@ -11,7 +11,7 @@ from course_sync_plugin.ledger.causal_time import next_stamp
 from course_sync_plugin.models import Conflict, Course, Link, Proposal, ProposalState
 from course_sync_plugin.replication.merge.places import WantedPlaces, put_back
 from course_sync_plugin.replication.merge.replica import Take
-from course_sync_plugin.replication.merge.tree import Places
+from course_sync_plugin.replication.merge.strays import fitting_place
 from course_sync_plugin.replication.merge.tree_edits import put
 from course_sync_plugin.replication.outbound.placing import recorded_places
 from course_sync_plugin.replication.outbound.tree import RecordedTree
@@ -27,7 +27,7 @@ def take_place(conflict: Conflict, link: Link, take: Take, clock: int) -> None:
     is_remote = take is Take.REMOTE
     maker = (link.site, link.target.backend) if is_remote else (OPENEDX, OPENEDX)
     with transaction.atomic():
-        recorded, tree = _locked(course)
+        tree = _locked(course)
         wanted = _with_place(tree.wanted, conflict.entity_id, value, maker, clock)
         known = known_places(link, link.target.backend)
         openedx, known = (
@@ -36,38 +36,42 @@ def take_place(conflict: Conflict, link: Link, take: Take, clock: int) -> None:
         )
         save_known(link, known)
         conflicts.mark_resolved(conflict, take)
-        _save(course, attrs.evolve(tree, wanted=wanted, openedx=openedx), recorded)
+        _save(course, attrs.evolve(tree, wanted=wanted, openedx=openedx))
 
 
 def reject_place(proposal: Proposal, clock: int) -> None:
     """Reject a move: the entity is where Open edX has it."""
     with transaction.atomic():
-        recorded, tree = _locked(proposal.course)
+        tree = _locked(proposal.course)
         proposals.end(proposal, ProposalState.REJECTED)
-        wanted = put_back(tree.wanted, recorded, proposal.entity_id, clock)
-        _save(proposal.course, attrs.evolve(tree, wanted=wanted), recorded)
+        wanted = put_back(tree.wanted, tree.recorded, proposal.entity_id, clock)
+        _save(proposal.course, attrs.evolve(tree, wanted=wanted))
 
 
-def _locked(course: Course) -> tuple[Places, StoredTree]:
-    tree = RecordedTree(course)
-    tree.refresh()
-    recorded = recorded_places(tree)
-    return recorded, lock_tree(course, recorded)
+def _locked(course: Course) -> StoredTree:
+    return lock_tree(course, lambda: recorded_places(RecordedTree(course).now()))
 
 
-def _save(course: Course, tree: StoredTree, recorded: Places) -> None:
+def _save(course: Course, tree: StoredTree) -> None:
     save_tree(tree)
-    proposals.refresh_places(course, tree.wanted, recorded, tree.openedx.conflicts)
+    proposals.refresh_places(course, tree.wanted, tree.recorded, tree.openedx.conflicts)
     open_conflicts.follow_places(course, tree)
 
 
 def _with_place(
     wanted: WantedPlaces, entity_id: str, value: tuple[str, str | None] | None, maker: tuple[str, str], clock: int
 ) -> WantedPlaces:
-    """Return the tree with an entity at a place. ``maker``: the name and the kind of the site that made it."""
+    """Return the tree with an entity at a place, or at the nearest one if Open edX cannot have it there.
+
+    ``maker``: the name and the kind of the site that made the place.
+    """
     try:
-        parent, after = value or ("", None)
-        places = put(wanted.places, entity_id, parent, after)
+        place = fitting_place(wanted.places, entity_id, value) if value else ("", None)
+    except ValueError:
+        text = _("{entity} cannot be in {parent}, and nothing in that can hold it. Add a subsection there first.")
+        raise ConfigurationError(text.format(entity=entity_id, parent=value and value[0])) from None
+    try:
+        places = put(wanted.places, entity_id, *place)
     except ValueError:
         raise ConfigurationError(_("The place of {entity} is not there any more.").format(entity=entity_id)) from None
     site, kind = maker

@@ -15,6 +15,7 @@ from course_sync_plugin.replication.inbound.recovered import take_back_recovered
 from course_sync_plugin.replication.inbound.send_again import send_again
 from course_sync_plugin.replication.merge.replica import to_write
 from course_sync_plugin.replication.outbound.carry import Carry
+from course_sync_plugin.replication.outbound.changed_at import changed_at
 from course_sync_plugin.replication.outbound.create import settle_intents
 from course_sync_plugin.replication.outbound.late_reads import was_just_delivered
 from course_sync_plugin.replication.outbound.looks import look_at_openedx, look_at_site
@@ -85,7 +86,7 @@ def _look_at(carry: Carry, row: LedgerReplica, entity: Entity, looked: Looked) -
         entity = carry.with_content(entity)
         if any(_is_edit(carry, row, entity, name, remote) for name in changed):
             looked.edited.append(entity.entity_id)
-        if _merge(carry, row, entity, remote):
+        if _merge(carry, row, entity, remote, changed_at(carry, entity, row.base, remote)):
             looked.refused.append(entity.entity_id)
 
 
@@ -95,12 +96,12 @@ def _is_edit(carry: Carry, row: LedgerReplica, entity: Entity, name: str, remote
     return name not in remote or ours(entity, name, remote[name]) != ours(entity, name, row.base[name])
 
 
-def _merge(carry: Carry, row: LedgerReplica, entity: Entity, remote: Mapping[str, Any]) -> bool:
+def _merge(carry: Carry, row: LedgerReplica, entity: Entity, remote: Mapping[str, Any], changed: int | None) -> bool:
     """Merge an edit. Return whether the site lacks something now."""
     with transaction.atomic():
         stored = look_at_openedx(carry, entity)
         before = replica_of(row, carry.link.site, carry.site.kind)
-        wanted, replica = look_at_site(carry, entity, stored, before, remote, row.replaced)
+        wanted, replica = look_at_site(carry, entity, stored, before, remote, row.replaced, changed)
         save_replica(row, replica)
     published = {name: side.value for name, side in stored.openedx.known.items()}
     return bool(carry.sendable(entity, to_write(wanted, replica, published)))

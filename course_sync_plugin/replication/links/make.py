@@ -6,10 +6,10 @@ import attrs
 
 from course_sync_plugin.lanes.begin_anew import begin_anew
 from course_sync_plugin.models import DatabaseNow, Lane, Link, digest_of
+from course_sync_plugin.replication.links.endings import end_what_waits
 from course_sync_plugin.replication.links.plan import LinkPlan, check_unambiguous, course_of, entities_in_order
 from course_sync_plugin.replication.outbound.create import take_over
 from course_sync_plugin.replication.outbound.target import TwoWayTarget
-from course_sync_plugin.replication.store import conflicts
 from course_sync_plugin.replication.store.former import former_replicas, remember, take_back
 
 
@@ -43,9 +43,12 @@ def create_counterpart(target: TwoWayTarget, link: Link, plan: LinkPlan) -> Link
 
 
 def end_link(link: Link) -> None:
-    """End a link. Nothing is carried to its objects any more. Its conflicts are kept. Call it in a transaction."""
+    """End a link. Nothing is carried to its objects any more. What waits for people ends and is kept.
+
+    Call it in a transaction.
+    """
     remember(link)
-    conflicts.end_gone(link.conflicts.all())
+    end_what_waits(link)
     lanes = Lane.objects.filter(target=link.target_id, course=link.course_id)
     begin_anew(lanes)
     link.delete()
@@ -65,7 +68,7 @@ def delete_objects(target: TwoWayTarget, link: Link) -> tuple[int, list[str]]:
             for row in link.replicas.filter(id_digest=digest_of(entity_id)):
                 for part in carry.site.in_removal_order(row.objects_there):
                     note = carry.site.remove(row.entity_type, part, row.objects_there[part])
-                    deleted += not note
+                    deleted += not note and part not in carry.site.marks
                     left += [note] if note else []
     finally:
         carry.site.close()

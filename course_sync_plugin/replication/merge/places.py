@@ -11,8 +11,19 @@ from collections.abc import Collection, Mapping, Set
 import attrs
 
 from course_sync_plugin.ledger.causal_time import Stamp, next_stamp
+from course_sync_plugin.replication.merge.kinds import misfits
+from course_sync_plugin.replication.merge.strays import Strays, find_strays, with_fitting_parents
 from course_sync_plugin.replication.merge.tree import Places, merge_places
-from course_sync_plugin.replication.merge.tree_edits import held, is_same, is_tree, moved, place, without
+from course_sync_plugin.replication.merge.tree_edits import (
+    document_order,
+    held,
+    is_same,
+    is_tree,
+    moved,
+    place,
+    put,
+    without,
+)
 from course_sync_plugin.replication.strategies.base import OPENEDX, Choice, Conflict, Side, Strategy
 
 #: The name of the field in conflicts about a place. Its value is the parent and the sibling before the entity.
@@ -41,7 +52,8 @@ class KnownPlaces:
 
     ``seen``: the last move that the site knows of. ``removed``: the entities that the site has deleted and that it does
     not get again. ``conflicts``: the entities whose place waits for a person. ``sent``: the tree that was sent and not
-    answered. ``written``: the tree that was sent last, until something is moved at the site.
+    answered. ``written``: the tree that was sent last, until something is moved at the site. ``counts_to``: the parents
+    of the entities that are not in them there, because the site has nothing that can hold them; nobody has moved them.
     """
 
     site: str
@@ -52,6 +64,7 @@ class KnownPlaces:
     conflicts: Mapping[str, Conflict] = attrs.field(factory=dict)
     sent: Places | None = None
     written: Places | None = None
+    counts_to: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -69,11 +82,22 @@ class FoundPlaces:
 
 
 def found_places(
-    wanted: WantedPlaces, known: KnownPlaces, remote: Places, strategy: Strategy, clock: int
+    wanted: WantedPlaces,
+    known: KnownPlaces,
+    remote: Places,
+    strategy: Strategy,
+    clock: int,
+    *,
+    fallen: Collection[str] = (),
+    keeps_depth: bool = False,
 ) -> FoundPlaces:
     """Merge the tree that a site has now. ``remote`` has only what is ours there.
 
-    Raises ValueError if it is not a tree.
+    ``fallen``: what is elsewhere there only because what it was in was deleted; nobody has moved it. ``keeps_depth``:
+    an entity of the result is always as deep in the course as it is in Open edX. What a site has in something that
+    cannot hold it gets the nearest place that can; if there is none, a person is asked.
+
+    Raises ValueError if ``remote`` is not a tree.
     """
     if remote == known.places:
         return FoundPlaces(wanted, reviewed_places(wanted, known) if known.conflicts else known)
@@ -83,24 +107,46 @@ def found_places(
     if known.kind != OPENEDX:
         deleted = known.places.parents.keys() - remote.parents.keys()
         known = attrs.evolve(known, places=_arrived(known, remote), sent=None)
-        theirs = held(remote, known.places, deleted)
+        theirs = held(remote, known.places, deleted | set(fallen))
     stamp = next_stamp(known.site, clock, [known.seen])
     moved_there = moved(known.places, theirs)
+    strays = find_strays(remote, wanted.places, moved_there) if keeps_depth and known.kind != OPENEDX else Strays()
+    moved_there -= strays.settled.keys()
     both = _moved_apart(moved_there, wanted, known, theirs, stamp)
     choices = {entity: strategy.choose(conflict) for entity, conflict in both.items()}
+    alone = {entity: _conflict(entity, wanted, known, theirs, stamp) for entity in strays.nowhere - both.keys()}
+    both |= alone
+    choices |= dict.fromkeys(strays.nowhere, Choice.ASK)
     wins = {entity for entity, choice in choices.items() if choice is Choice.THEIRS}
     stay = both.keys() - wins  # also the parent is ours, where we moved an entity among its siblings only
-    merged = merge_places(known.places, wanted.places, held(theirs, known.places, stay), wins)
-    lost = _lost(moved_there, both, merged, theirs, wanted, known, stamp)
+    others = held(theirs, known.places, stay | strays.all)
+    merged = merge_places(
+        known.places, wanted.places, others, wins | (moved_there & known.counts_to.keys() - both.keys())
+    )
+    if keeps_depth:
+        right = remote if known.kind == OPENEDX else wanted.places
+        merged = with_fitting_parents(merged, right, (wanted.places, others, known.places))
+    merged = _with_strays(merged, theirs, strays, stay)
+    lost = _lost(moved_there - strays.all, both, merged, theirs, wanted, known, stamp)
     taken = {entity for entity in moved_there if entity not in lost or entity in wins}
     movers = {entity: _mover(entity, wanted, theirs, (known.kind, stamp)) for entity in taken}
     asked = {entity: both[entity] for entity, choice in choices.items() if choice is Choice.ASK}
     now = WantedPlaces(merged, {**wanted.moved, **movers})
     asked = _open(known.conflicts, both, asked)
-    known = attrs.evolve(known, places=remote, seen=stamp, conflicts=asked, written=None)
+    counts_to = _counts_to(known, remote, strays, stay, fallen)
+    known = attrs.evolve(known, places=remote, seen=stamp, conflicts=asked, written=None, counts_to=counts_to)
     return FoundPlaces(
         now, reviewed_places(now, known), lost, frozenset(one for one in deleted if one in merged.parents)
     )
+
+
+def with_right_depths(wanted: WantedPlaces, published: Places) -> WantedPlaces:
+    """Return the wanted tree with everything in a parent that can hold it.
+
+    An earlier release could want what Open edX cannot have. That is where Open edX has it.
+    """
+    wrong = misfits(published, wanted.places, moved(published, wanted.places))
+    return attrs.evolve(wanted, places=held(wanted.places, published, wrong)) if wrong else wanted
 
 
 def to_write_places(wanted: WantedPlaces, known: KnownPlaces, published: Places) -> Places:
@@ -129,7 +175,8 @@ def sending_places(known: KnownPlaces, tree: Places) -> KnownPlaces:
 def written_places(wanted: WantedPlaces, known: KnownPlaces, answer: Places) -> KnownPlaces:
     """Return what is known of a site after a write. ``answer``: the tree that it has now."""
     seen = max(known.seen, wanted.latest)
-    return attrs.evolve(known, places=answer, seen=seen, sent=None, written=known.sent)
+    counts_to = _still_there(known, answer)
+    return attrs.evolve(known, places=answer, seen=seen, sent=None, written=known.sent, counts_to=counts_to)
 
 
 def reviewed_places(wanted: WantedPlaces, known: KnownPlaces) -> KnownPlaces:
@@ -225,9 +272,13 @@ def _side(entity: str, wanted: WantedPlaces) -> Side:
 def _moved_apart(
     moved_there: Set[str], wanted: WantedPlaces, known: KnownPlaces, theirs: Places, stamp: Stamp
 ) -> dict[str, Conflict]:
-    """Return the entities that both sides moved, each to another place. One that waits for a person was moved here."""
+    """Return the entities that both sides moved, each to another place. One that waits for a person was moved here.
+
+    One that the site had in nothing that can hold it was not moved here while it counts to the same parent.
+    """
     here = wanted.places.parents
-    both = moved_there & (moved(known.places, wanted.places) | known.conflicts.keys()) if moved_there else ()
+    both = moved_there & (moved(known.places, wanted.places) | known.conflicts.keys()) if moved_there else set()
+    both = {entity for entity in both if known.counts_to.get(entity, "") != here.get(entity)}
     pairs = {entity: _conflict(entity, wanted, known, theirs, stamp) for entity in sorted(both) if entity in here}
     return {entity: pair for entity, pair in pairs.items() if pair.ours.value != pair.theirs.value}
 
@@ -253,3 +304,28 @@ def _lost(
         if entity not in both and merged.parents.get(entity) != theirs.parents[entity]
     }
     return {**both, **others}
+
+
+def _with_strays(merged: Places, theirs: Places, strays: Strays, stay: Collection[str]) -> Places:
+    """Put the strays that were taken into their places, in the order in which the site has them."""
+    taken = strays.places.keys() - set(stay)
+    for entity in [one for one in document_order(theirs) if one in taken] if taken else ():
+        if entity in merged.parents:
+            merged = put(merged, entity, *strays.places[entity])
+    return merged
+
+
+def _counts_to(
+    known: KnownPlaces, remote: Places, strays: Strays, stay: Collection[str], fallen: Collection[str]
+) -> dict[str, str]:
+    """Return the parents of what the site has in nothing that can hold it."""
+    before = {entity: known.counts_to.get(entity, parent) for entity, parent in known.places.parents.items()}
+    same = {entity: before[entity] for entity in {*fallen, *strays.nowhere} if entity in before}
+    taken = {entity: parent for entity, (parent, _after) in strays.places.items() if entity not in stay}
+    return {**_still_there(known, remote), **same, **taken, **strays.settled}
+
+
+def _still_there(known: KnownPlaces, now: Places) -> dict[str, str]:
+    """Return what is known of those that are still in the same parent at the site."""
+    there, before = now.parents, known.places.parents
+    return {one: parent for one, parent in known.counts_to.items() if one in there and there[one] == before.get(one)}

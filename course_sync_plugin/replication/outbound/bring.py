@@ -42,6 +42,7 @@ def bring(carry: Carry, entity_id: str, *, moved: bool = False) -> None:
             carry.site.place(entity)
         return
     if row and row.note == BEING_DELETED:  # a later run has created it again, and an answer may be lost
+        look_before_deletion(carry, row)
         _delete(carry, row)
         row = None
     if row and row.deleted_at and not carry.recreate:
@@ -90,8 +91,7 @@ def remove(carry: Carry, entity_id: str) -> None:
     row = find_row(carry.link, entity_id)
     if row and entity_id not in carry.tree:
         _place_others(carry, entity_id)
-        if row.note != BEING_DELETED:
-            look_before_deletion(carry, row)
+        look_before_deletion(carry, row)
         _delete(carry, row)
 
 

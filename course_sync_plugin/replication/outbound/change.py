@@ -8,6 +8,7 @@ from course_sync_plugin.data import Entity
 from course_sync_plugin.models import LedgerReplica
 from course_sync_plugin.replication.merge.replica import sending, to_write, written
 from course_sync_plugin.replication.outbound.carry import Carry
+from course_sync_plugin.replication.outbound.changed_at import changed_at
 from course_sync_plugin.replication.outbound.late_reads import values_that_may_be_read, written_now
 from course_sync_plugin.replication.outbound.looks import look_at_openedx, look_at_site
 from course_sync_plugin.replication.store.replicas import replica_of, save_replica
@@ -19,10 +20,11 @@ def change(carry: Carry, row: LedgerReplica, entity: Entity) -> bool:
     Raises :class:`course_sync_plugin.targets.two_way.site.Gone` if the entity is not there any more.
     """
     remote = carry.site.read(entity, row.base)
+    changed = changed_at(carry, entity, row.base, remote)
     with transaction.atomic():
         stored = look_at_openedx(carry, entity)
         replica = replica_of(row, carry.link.site, carry.site.kind)
-        wanted, replica = look_at_site(carry, entity, stored, replica, remote, row.replaced)
+        wanted, replica = look_at_site(carry, entity, stored, replica, remote, row.replaced, changed)
         published = {name: side.value for name, side in stored.openedx.known.items()}
         sides = carry.sendable(entity, to_write(wanted, replica, published))
         replaced = values_that_may_be_read(carry, row, replica, sides)

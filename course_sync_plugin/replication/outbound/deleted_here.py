@@ -48,7 +48,7 @@ def look_before_deletion(carry: Carry, row: LedgerReplica) -> None:
 def _read(carry: Carry, row: LedgerReplica) -> Mapping[str, Any]:
     """Return the fields as the site has them, in its terms; nothing if the objects are gone."""
     try:
-        remote = carry.site.read(_entity(row), row.base)
+        remote = carry.site.read_before_removal(_entity(row), row.base)
     except Gone as gone:
         wait_for_late_reads(carry)
         left = {part: one for part, one in row.objects_there.items() if part not in gone.parts}

@@ -55,16 +55,19 @@ def look_at_site(
     replica: Replica,
     remote: Mapping[str, Any],
     replaced: Replaced,
+    changed_at: int | None = None,
 ) -> tuple[Wanted, Replica]:
     """Merge what the site has now, store what is wanted, and return the new states. The caller stores the replica.
 
-    ``replaced``: as in the row of the replica.
+    ``replaced``: as in the row of the replica. ``changed_at``: as of
+    :func:`course_sync_plugin.replication.outbound.changed_at.changed_at`.
     """
     had_conflicts = bool(replica.conflicts)
     remote = without_late_reads(carry, entity, replaced, replica, remote)
     sent = still_sent(carry, replaced, replica, remote)
     replica = reviewed(stored.wanted, _with_new_fields(carry, entity, replica, remote))
-    wanted, replica = _merge(carry, stored.wanted, replica, remote, partial(carry.site.ours, entity))
+    options = {"translate": partial(carry.site.ours, entity), "changed_at": changed_at}
+    wanted, replica = _merge(carry, stored.wanted, replica, remote, options)
     replica = attrs.evolve(replica, sent={**replica.sent, **sent})
     waits = had_conflicts or bool(replica.conflicts)
     _saved(carry, stored, attrs.evolve(stored, wanted=wanted), (carry.link, replica) if waits else None)
@@ -87,11 +90,10 @@ def _saved(carry: Carry, before: Stored, now: Stored, looked: tuple[Link, Replic
 
 
 def _merge(
-    carry: Carry, wanted: Wanted, replica: Replica, values: Mapping[str, Any], translate: Any = None
+    carry: Carry, wanted: Wanted, replica: Replica, values: Mapping[str, Any], options: Mapping[str, Any] | None = None
 ) -> tuple[Wanted, Replica]:
     name, strategy = carry.strategy_for(wanted.entity_type)
-    options = {"translate": translate} if translate else {}
-    result = found(wanted, replica, values, strategy, carry.clock(), **options)
+    result = found(wanted, replica, values, strategy, carry.clock(), **(options or {}))
     relation = wanted.vector.relation_to(result.replica.vector)
     conflicts.record(carry.link, replica.kind, result.decisions, relation, name)
     return result.wanted, result.replica

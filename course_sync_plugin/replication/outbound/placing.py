@@ -7,6 +7,7 @@ operations of the journal; what waits for a person or an author stays where the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import attrs
 from django.db import transaction
@@ -19,10 +20,11 @@ from course_sync_plugin.replication.merge.places import (
     must_write,
     sending_places,
     to_write_places,
+    with_right_depths,
     written_places,
 )
 from course_sync_plugin.replication.merge.tree import Places
-from course_sync_plugin.replication.merge.tree_edits import is_same, moved, without
+from course_sync_plugin.replication.merge.tree_edits import is_same, moved
 from course_sync_plugin.replication.outbound.carry import Carry
 from course_sync_plugin.replication.outbound.late_reads import wait_for_late_reads
 from course_sync_plugin.replication.outbound.tree import RecordedTree
@@ -55,16 +57,16 @@ def look_at_places(carry: Carry, *, sends: bool = False) -> list[str]:
     """
     if not carry.site.has_places:
         return []
+    there = _places_there(carry)  # before the transaction: a site that hangs holds no row
     with transaction.atomic():
-        recorded = recorded_places(carry.tree)
-        tree = _look_at_openedx(carry, lock_tree(carry.course, recorded), recorded)
-        found = _look_at_site(carry, tree, sends)
-        known, target = found.known, to_write_places(found.wanted, found.known, recorded)
+        tree = _look_at_openedx(carry, lock_tree(carry.course, partial(_recorded_now, carry)))
+        found = _look_at_site(carry, tree, there, sends)
+        known, target = found.known, to_write_places(found.wanted, found.known, tree.recorded)
         save_tree(attrs.evolve(tree, wanted=found.wanted))
         save_known(carry.link, sending_places(known, target) if sends else known)
-        proposals.refresh_places(carry.course, found.wanted, recorded, tree.openedx.conflicts)
+        proposals.refresh_places(carry.course, found.wanted, tree.recorded, tree.openedx.conflicts)
         _follow_conflicts(carry, attrs.evolve(tree, wanted=found.wanted), known)
-    carry.waiting = moved(recorded, found.wanted.places) | known.conflicts.keys()
+    carry.waiting = moved(tree.recorded, found.wanted.places) | known.conflicts.keys()
     return sorted(moved(known.places, target)) if must_write(known, target) else []
 
 
@@ -77,20 +79,24 @@ def note_places(carry: Carry) -> None:
     """Store the tree that the site has after our requests."""
     if not carry.site.has_places:
         return
+    there = _places_there(carry)
     with transaction.atomic():
-        wanted = lock_tree(carry.course, recorded_places(carry.tree)).wanted
+        wanted = lock_tree(carry.course, partial(_recorded_now, carry)).wanted
         known = known_places(carry.link, carry.site.kind)
-        save_known(carry.link, written_places(wanted, known, _places_there(carry)))
+        save_known(carry.link, written_places(wanted, known, there))
 
 
-def _look_at_openedx(carry: Carry, tree: StoredTree, recorded: Places) -> StoredTree:
-    found = _found(carry, tree, tree.openedx, recorded)
-    return attrs.evolve(tree, wanted=found.wanted, openedx=found.known)
+def _recorded_now(carry: Carry) -> Places:
+    return recorded_places(carry.tree.now())
 
 
-def _look_at_site(carry: Carry, tree: StoredTree, sends: bool) -> FoundPlaces:
+def _look_at_openedx(carry: Carry, tree: StoredTree) -> StoredTree:
+    found = _found(carry, tree, tree.openedx, tree.recorded)
+    return attrs.evolve(tree, wanted=with_right_depths(found.wanted, tree.recorded), openedx=found.known)
+
+
+def _look_at_site(carry: Carry, tree: StoredTree, there: Places, sends: bool) -> FoundPlaces:
     known = known_places(carry.link, carry.site.kind)
-    there = _without_orphans(known, _places_there(carry))
     if sends and not is_same(there, known.places):
         wait_for_late_reads(carry)
     found = _found(carry, tree, known, there)
@@ -100,7 +106,8 @@ def _look_at_site(carry: Carry, tree: StoredTree, sends: bool) -> FoundPlaces:
 
 def _found(carry: Carry, tree: StoredTree, known: KnownPlaces, now: Places) -> FoundPlaces:
     name, strategy = carry.strategy_for(PLACE)
-    found = found_places(tree.wanted, known, now, strategy, carry.clock())
+    fallen = _fallen(known.places, now)
+    found = found_places(tree.wanted, known, now, strategy, carry.clock(), fallen=fallen, keeps_depth=True)
     conflicts.record_places(carry.link, known.kind, found, name, carry.tree.type_of)
     return found
 
@@ -111,11 +118,18 @@ def _places_there(carry: Carry) -> Places:
     return Places(carry.tree.course_id, {parent: list(below) for parent, below in children.items() if below})
 
 
-def _without_orphans(known: KnownPlaces, there: Places) -> Places:
-    """Return the tree of a site without what was in something that somebody has deleted there.
+def _fallen(known: Places, now: Places) -> set[str]:
+    """Return what is elsewhere in its section, because what it was in was deleted. Nobody has moved it.
 
-    When a header goes, what was below it falls to the header before it. Nobody has moved it.
+    When a header goes, what was below it falls to the header before it.
     """
-    gone = known.places.parents.keys() - there.parents.keys()
-    fallen = {one for one, parent in known.places.parents.items() if parent in gone and one in there.parents}
-    return without(there, fallen) if fallen else there
+    gone = known.parents.keys() - now.parents.keys()
+    left = (one for one, parent in known.parents.items() if parent in gone and one in now.parents)
+    return {one for one in left if _section(known, one) == _section(now, one)}
+
+
+def _section(places: Places, entity: str) -> str:
+    """Return the section that an entity is in."""
+    while (parent := places.parents[entity]) != places.root:
+        entity = parent
+    return entity

@@ -23,7 +23,7 @@ class RecordedTree:
 
     def refresh(self) -> None:
         """Read the places again if something was recorded since they were read."""
-        position = Course.objects.values_list("last_position", flat=True).get(pk=self._course.pk)
+        position = self._position_now()
         if position == self._position:
             return
         rows = self._course.entities.order_by("index", "pk")
@@ -32,6 +32,17 @@ class RecordedTree:
         for pk, entity_id, entity_type, parent_id in columns.iterator(chunk_size=5000):
             self._pks[entity_id], self._types[entity_id] = pk, entity_type
             self._children.setdefault(parent_id, []).append(entity_id)
+
+    def now(self) -> RecordedTree:
+        """Return this tree, or a new one if something was recorded since this one was read."""
+        if self._position == self._position_now():
+            return self
+        tree = RecordedTree(self._course)
+        tree.refresh()
+        return tree
+
+    def _position_now(self) -> int:
+        return Course.objects.values_list("last_position", flat=True).get(pk=self._course.pk)
 
     def __contains__(self, entity_id: str) -> bool:
         return entity_id in self._pks

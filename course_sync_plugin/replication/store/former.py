@@ -4,13 +4,15 @@ when somebody deleted it there, because people can recover it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
 from course_sync_plugin.data import Entity
-from course_sync_plugin.models import FormerReplica, LedgerReplica, Link, bulk
+from course_sync_plugin.models import FormerReplica, LedgerReplica, Link, Proposal, bulk
+from course_sync_plugin.replication.merge.places import PLACE
+from course_sync_plugin.replication.store.proposals import PENDING
 from course_sync_plugin.replication.store.replicas import find_or_make_row, update_row
 
 #: The columns that a row of the ledger gets back.
@@ -35,7 +37,10 @@ def _keep(link: Link, ended: Sequence[LedgerReplica]) -> None:
     same = {before.get((row.entity_id, part, one)) for row in ended for part, one in row.objects_there.items()}
     for part in bulk.chunks(sorted(pk for pk in same if pk)):
         FormerReplica.objects.filter(pk__in=part).delete()
-    bulk.insert([_former(link, row) for row in ended])
+    proposed: dict[str, dict[str, Any]] = {}
+    for one in Proposal.objects.filter(link=link, state__in=PENDING).exclude(field=PLACE):
+        proposed.setdefault(one.entity_id, {})[one.field] = one.base
+    bulk.insert([_former(link, row, proposed.get(row.entity_id, {})) for row in ended])
 
 
 def former_replicas(link: Link) -> dict[str, FormerReplica]:
@@ -63,12 +68,17 @@ def _rows(link: Link) -> QuerySet[FormerReplica]:
     return FormerReplica.objects.filter(target=link.target_id, remote_digest=link.remote_digest)
 
 
-def _former(link: Link, row: LedgerReplica) -> FormerReplica:
-    """A field with an open conflict is kept as it was before, so the edit there is found again."""
+def _former(link: Link, row: LedgerReplica, proposed: Mapping[str, Any]) -> FormerReplica:
+    """A field with an open conflict or a proposal is kept as it was before, so the edit there is found again.
+
+    ``proposed``: the values of Open edX of the fields with a proposal.
+    """
     base: dict[str, Any] = dict(row.base)
     known: dict[str, Any] = dict(row.known)
-    for name, (value, _ours, _theirs) in row.conflicts.items():
-        base[name], known[name] = value, [value, *known[name][1:]]
+    before = {name: value for name, (value, _ours, _theirs) in row.conflicts.items()}
+    for name, value in {**proposed, **before}.items():
+        if name in known:
+            base[name], known[name] = value, [value, *known[name][1:]]
     return FormerReplica(
         target_id=link.target_id,
         course_id=link.course_id,

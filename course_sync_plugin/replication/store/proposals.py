@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from course_sync_plugin.ledger.causal_time import Stamp
-from course_sync_plugin.models import Course, DatabaseNow, Proposal, ProposalState, digest_of
+from course_sync_plugin.models import Course, DatabaseNow, Link, Proposal, ProposalState, digest_of
 from course_sync_plugin.models import Entity as EntityRow
 from course_sync_plugin.replication.merge.places import PLACE, WantedPlaces
 from course_sync_plugin.replication.merge.replica import to_write
@@ -80,6 +80,13 @@ def end_gone(course: Course, entity_id: str) -> None:
     """End the proposals of an entity that was deleted."""
     for proposal in _pending(course, entity_id):
         _end(proposal, ProposalState.GONE)
+
+
+def end_with_link(link: Link) -> None:
+    """End the proposals of a link that ends. The note says why."""
+    pending = Proposal.objects.filter(link=link, state__in=PENDING)
+    note = f"The link to {link.remote_id} at {link.target.name} has ended."
+    pending.update(state=ProposalState.GONE, note=note, ended_at=DatabaseNow())
 
 
 def end(proposal: Proposal, state: ProposalState) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -18,23 +18,32 @@ from course_sync_plugin.replication.strategies.base import OPENEDX, Conflict
 
 @attrs.frozen
 class StoredTree:
-    """The tree that is wanted and that of Open edX, with their row, which is locked until the transaction ends."""
+    """The tree that is wanted and that of Open edX, with their row, which is locked until the transaction ends.
+
+    ``recorded``: the places of the course as it is recorded.
+    """
 
     row: LedgerTree
+    recorded: Places
     wanted: WantedPlaces
     openedx: KnownPlaces
 
 
-def lock_tree(course: Course, recorded: Places) -> StoredTree:
-    """Lock the row of a course and return its trees. A new one begins as Open edX has it. Call it in a transaction."""
+def lock_tree(course: Course, read: Callable[[], Places]) -> StoredTree:
+    """Lock the row of a course and return its trees. A new one begins as Open edX has it. Call it in a transaction.
+
+    ``read``: returns the recorded places. It is called under the lock: another worker may have seen a later publish
+    already, and then what was read before would look like a move back.
+    """
     rows = LedgerTree.objects.filter(course=course)
     if not rows.update(locks=F("locks") + 1):
         LedgerTree.objects.get_or_create(course=course)
         rows.update(locks=F("locks") + 1)
-    row = rows.get()
+    row, recorded = rows.get(), read()
     if not row.wanted:
-        return StoredTree(row, WantedPlaces(recorded), KnownPlaces(OPENEDX, OPENEDX, recorded))
-    return StoredTree(row, _wanted(course.key, row.wanted), _known(OPENEDX, OPENEDX, course.key, row.openedx))
+        return StoredTree(row, recorded, WantedPlaces(recorded), KnownPlaces(OPENEDX, OPENEDX, recorded))
+    openedx = _known(OPENEDX, OPENEDX, course.key, row.openedx)
+    return StoredTree(row, recorded, _wanted(course.key, row.wanted), openedx)
 
 
 def save_tree(tree: StoredTree) -> None:
@@ -77,6 +86,7 @@ def _known(site: str, kind: str, root: str, stored: Mapping[str, Any]) -> KnownP
         {entity: _conflict(entity, *parts) for entity, parts in stored["conflicts"].items()},
         sent,
         written,
+        stored.get("counts_to", {}),
     )
 
 
@@ -91,6 +101,7 @@ def _known_to_json(known: KnownPlaces) -> dict[str, Any]:
         },
         "sent": _children(known.sent) if known.sent else None,
         "written": _children(known.written) if known.written else None,
+        "counts_to": dict(known.counts_to),
     }
 
 

@@ -22,7 +22,6 @@ from course_sync_plugin.structure.modulestore.source import ModulestoreSource
 from course_sync_plugin.structure.write_rules import (
     PUBLISHED_WHEN_SAVED,
     UNIT,
-    check_parent,
     checked,
     index_after,
     leaves_learners,
@@ -74,9 +73,8 @@ class ModulestoreWriter(CourseWriter):
         with _studio(course_id, emit_signals=False) as store:
             _stored(store.has_changes(_get(store, course_id, entity_id)), False, entity_id)
 
-    def move(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
+    def move_checked(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
         """Put a block into a parent after a sibling, in one version of each branch with at most one signal."""
-        check_parent(entity_id, parent_id)
         course_id, _ = named(entity_id)
         with _studio(course_id) as store:
             author = author_id(user)

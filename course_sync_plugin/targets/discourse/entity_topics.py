@@ -64,6 +64,11 @@ class EntityTopics:
         """Return the title at the forum. Raises Gone."""
         return self._found(entity).title
 
+    def show(self, entity: Entity) -> None:
+        """Read the topic by itself: the list may be older than an edit. Raises Gone."""
+        if self._listing.show_topic(self._known.of(entity.entity_id)[TOPIC]) is None:
+            self._found(entity)
+
     def rename(self, entity: Entity) -> str:
         """Give the topic the title of the entity, and return what the forum made of it.
 

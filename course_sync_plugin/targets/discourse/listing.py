@@ -38,10 +38,12 @@ class Listing:
         self._sections: dict[str, Category] | None = None
         self._topics: dict[str, TopicRow] | None = None
         self._linked_at = self._sections_at = self._topics_at = 0.0
+        self._shown_at: dict[str, float] = {}
 
     def forget(self) -> None:
         """Forget both lists: somebody has changed what is in them."""
         self._sections = self._topics = None
+        self._shown_at.clear()
 
     @property
     def linked(self) -> Category:
@@ -82,7 +84,8 @@ class Listing:
 
     def topic(self, topic_id: str, *, newest: bool = False) -> TopicRow | None:
         """Return a topic, wherever it is; None if it is deleted."""
-        rows = self._rows(newest)
+        is_shown = not _is_old(self._shown_at.get(topic_id, 0.0), newest=True)
+        rows = self._rows(newest and not is_shown)
         if topic_id not in rows:
             row = self.shown(topic_id)
             if row is None:
@@ -90,6 +93,26 @@ class Listing:
                 return None
             rows[topic_id] = row
         return rows[topic_id]
+
+    def show_topic(self, topic_id: str) -> TopicRow | None:
+        """Read a topic by itself, whatever the list says; None if it is deleted."""
+        rows, row = self._rows(newest=False), self.shown(topic_id)
+        before = rows.pop(topic_id, None)
+        if row:
+            likes = max(row.likes or 0, before.likes or 0) if before else row.likes
+            rows[topic_id] = attrs.evolve(row, likes=likes)
+            self._shown_at[topic_id] = time.monotonic()
+        return row
+
+    def show_section(self, category_id: str) -> None:
+        """Read a category by itself, whatever the list says."""
+        rows = dict(self.sections())
+        rows.pop(category_id, None)
+        try:
+            rows[category_id] = categories.show(self._client, category_id)
+        except NotThere:
+            self._check_linked()
+        self._sections = rows
 
     def note_section(self, category: Category) -> None:
         """Note a category that was created or changed."""

@@ -132,6 +132,11 @@ class DiscourseSite(Site):
         is_section = entity.entity_type == "section"
         return {"display_name": self._sections.name(entity) if is_section else self._topics.title(entity)}
 
+    def read_before_removal(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
+        is_section = entity.entity_type == "section"
+        (self._sections.show if is_section else self._topics.show)(entity)
+        return self.read(entity, base)
+
     def write(self, entity: Entity, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         entity = attrs.evolve(entity, fields={**entity.fields, **fields})
         is_section = entity.entity_type == "section"

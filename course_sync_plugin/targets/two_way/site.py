@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 import attrs
@@ -243,6 +244,20 @@ class Site(ABC):
         one that Open edX has deleted, with the fields that the site was known to have and without a block type. Some of
         its objects may be deleted already, so that they are not known any more: their fields are left out.
         """
+
+    def changed_at(self, entity: Entity, fields: Collection[str]) -> datetime | None:
+        """Return when these fields of an entity were changed last, by the clock of the site; None: it does not say it.
+
+        It may be the time of a later change of the same object. It must not be that of an earlier one.
+        """
+        return None
+
+    def read_before_removal(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the same of an entity that is deleted next, each object read by itself at this moment.
+
+        What was read earlier in this turn will not do: what a person has written since would be deleted unseen.
+        """
+        return self.read(entity, base)
 
     @abstractmethod
     def write(self, entity: Entity, fields: Mapping[str, Any]) -> Mapping[str, Any]:

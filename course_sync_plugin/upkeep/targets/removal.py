@@ -11,6 +11,7 @@ import attrs
 from django.db import transaction
 
 from course_sync_plugin.models import UNDONE_STATES, Lane, Problem, Run, Target
+from course_sync_plugin.replication.links.endings import end_what_waits, waiting
 from course_sync_plugin.sanitize.text import host_of
 from course_sync_plugin.upkeep.audit import record
 from course_sync_plugin.upkeep.pending import count_pending
@@ -24,9 +25,11 @@ class RemovalPlan:
 
     ``subscriptions``: organisations and courses; empty: all courses. ``contexts``: the values that are set, by course.
     ``lanes``: the ids of their courses. ``links``: each linked course with its counterpart; what is there stays there.
+    ``conflicts``, ``proposals``: the number of those of the links that wait for a person and end.
     ``pending``: the number of operations that are not delivered. ``problems``: the number of open problems by state.
     ``token`` names the target with its configuration, subscriptions, contexts, lanes, links and open problems. It does
-    not name ``pending``, which changes with every publish and every delivery, nor whether the target is paused.
+    not name ``pending``, ``conflicts`` and ``proposals``, which change with every publish, delivery and look, nor
+    whether the target is paused.
     """
 
     name: str
@@ -38,6 +41,8 @@ class RemovalPlan:
     contexts: Mapping[str, Mapping[str, str]]
     lanes: tuple[str, ...]
     links: tuple[str, ...]
+    conflicts: int
+    proposals: int
     pending: int
     problems: Mapping[str, int]
     token: str
@@ -90,6 +95,7 @@ def removal_plan(name: str) -> RemovalPlan:
     """Return what goes with a target. Raises UnknownName if there is none."""
     target = get_target(name)
     rows = _Rows.of(target)
+    conflicts, proposals = waiting(target.links.all())
     return RemovalPlan(
         name=target.name,
         backend=target.backend,
@@ -100,6 +106,8 @@ def removal_plan(name: str) -> RemovalPlan:
         contexts=rows.contexts,
         lanes=tuple(sorted(rows.lanes.values())),
         links=tuple(sorted(rows.links)),
+        conflicts=conflicts,
+        proposals=proposals,
         pending=count_pending(Lane.objects.filter(target=target)),
         problems=Counter(rows.problems.values()),
         token=rows.token,
@@ -152,4 +160,6 @@ def _delete(rows: _Rows) -> None:
     record("remove-target", target=target.name, changed=changed)
     # In a rolling deploy a worker of the older release may have written runs without the name.
     Run.objects.filter(lane__target=target, target_name=None).update(target_name=target.name)
+    for link in target.links.select_related("course", "target").order_by("pk"):
+        end_what_waits(link)
     target.delete()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 
 from course_sync_plugin import api
 from course_sync_plugin.data import Structure
 from course_sync_plugin.models import Course, DatabaseNow, Lane, Link, Seed, Target, digest_of
 from course_sync_plugin.replication.notices import endpoints
 from course_sync_plugin.targets.discourse.site import DiscourseSite
+from course_sync_plugin.targets.http.client import HttpClient
 from course_sync_plugin.targets.registry import targets
 from course_sync_plugin.targets.two_way.site import Rate
 from course_sync_plugin.testing.canvas.fake import CanvasFake
@@ -22,7 +24,7 @@ from tests.integration.replication import both_systems, canvas_course, forums
 from tests.integration.replication.both_systems import Both
 from tests.integration.replication.canvas_course import Author, check_equal
 from tests.integration.replication.forums import Seen, a_category, add_target, link, publish_tree
-from tests.integration.replication.memory_site import FAR, FarSide, MemoryTarget
+from tests.integration.replication.memory_site import FAR, FarSide, MemorySite, MemoryTarget
 from tests.unit.testing.canvas import conformity
 from tests.unit.testing.discourse import documented
 
@@ -31,6 +33,29 @@ from tests.unit.testing.discourse import documented
 def _nothing_remembered() -> None:
     """Let the address for notices read the target of this test: each has another id."""
     endpoints.remembered.clear()
+
+
+@pytest.fixture(autouse=True)
+def in_transaction(monkeypatch) -> Iterator[list[str]]:
+    """Return the requests that were made in a transaction. There must be none: a site that hangs would hold rows."""
+    found: list[str] = []
+
+    def watch(owner: type, name: str) -> None:
+        method = getattr(owner, name)
+
+        def watched(*args, **options):
+            if any(not block._from_testcase for block in connection.atomic_blocks):
+                found.append(f"{owner.__name__}.{name}{args[1:]}")
+            return method(*args, **options)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(HttpClient, "request")
+    watch(FarSide, "request")
+    watch(FarSide, "read")
+    watch(MemorySite, "places")
+    yield found
+    assert found == [], "requests in a transaction"
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ class Studio(CourseWriter):
         SHELF.publish(attrs.evolve(course, entities=entities, published_version=version))
         api.sync_course(COURSE)
 
-    def move(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
+    def move_checked(self, entity_id: str, parent_id: str, after_id: str | None, user: str) -> None:
         course = SHELF.courses[COURSE]
         self.moves.append((entity_id, parent_id, after_id))
         children = {one: [child for child in below if child != entity_id] for one, below in course.children.items()}

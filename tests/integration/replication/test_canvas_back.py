@@ -145,3 +145,109 @@ def test_late_reads_after_a_delivery_are_no_deletions_and_no_moves(canvas, there
     canvas.replica.writes_behind = 0
     assert (poll().deleted, proposals()) == (0, [])
     check_equal(there, structure)
+
+
+def into_module(canvas, there, name: str, section: str, **where) -> None:
+    """A teacher drags the page of a unit to the module of a section, to its end or to a position."""
+    module = objects_of(section, "chapter")["module"]
+    old, item = module_of_item(there, name)
+    canvas.teacher.do(
+        "PUT", f"/courses/{there.id}/modules/{old}/items/{item}", module_item={"module_id": module, **where}
+    )
+
+
+def module_of_item(there, name: str) -> tuple[str, str]:
+    item = objects_of(name, "vertical")["item"]
+    return there.items[item].module_id, item
+
+
+class TestAModuleWithoutHeaders:
+    """A unit stands in no subsection there, which is impossible in Open edX."""
+
+    @pytest.fixture
+    def empty(self, author, filled):
+        """A section without subsections."""
+        author.children["course"].append("s2")
+        author.publish()
+        deliver()
+
+    @pytest.mark.parametrize(
+        ("where", "parent", "before"),
+        [({"position": 1}, "s1.a", None), ({"position": 4}, "s1.a", "s1.a2"), ({}, "s1.b", "s1.b2")],
+    )
+    def test_a_unit_goes_to_the_nearest_subsection(self, canvas, there, author, filled, where, parent, before):
+        module = objects_of("s1", "chapter")["module"]
+        for name in ("s1.a", "s1.b"):
+            canvas.teacher.delete_item(there.id, module, objects_of(name, "sequential")["header"])
+        poll()
+        into_module(canvas, there, "s0.b2", "s1", **where)
+        poll()
+        place = [block("sequential", parent), before and block("vertical", before)]
+        assert proposals() == [("s0.b2", "place", place)]
+        assert not Conflict.objects.filter(field="place").exists()
+        poll()
+        assert [one[0] for one in proposals()] == ["s0.b2"]
+        author.move("s0.b2", parent, 0 if before is None else 2)
+        author.publish()
+        deliver()
+        poll()
+        assert proposals() == []
+        assert there.items[objects_of("s0.b2", "vertical")["item"]].module_id == module
+
+    def test_a_person_is_asked_if_the_section_has_no_subsection(self, canvas, there, empty):
+        into_module(canvas, there, "s0.b2", "s2")
+        poll()
+        poll()
+        assert proposals() == []
+        conflict = Conflict.objects.get()
+        section, subsection = block("chapter", "s2"), block("sequential", "s0.b")
+        assert (conflict.field, conflict.state) == ("place", "open")
+        assert (conflict.openedx[0], conflict.remote) == (subsection, [section, None])
+        deliver()
+        assert module_of_item(there, "s0.b2")[0] == objects_of("s2", "chapter")["module"]
+
+    def test_the_side_of_open_edx_puts_it_back(self, canvas, there, author, empty):
+        into_module(canvas, there, "s0.b2", "s2")
+        poll()
+        assert api.resolve(api.resolution_plan(Conflict.objects.get().pk, "openedx")).error == ""
+        deliver()
+        poll()
+        check_equal(there, author.publish())
+        assert (proposals(), Conflict.objects.get().state) == ([], "resolved")
+
+    def test_the_other_side_can_be_taken_once_there_is_a_subsection(self, canvas, there, author, empty):
+        into_module(canvas, there, "s0.b2", "s2")
+        poll()
+        conflict = Conflict.objects.get()
+        refused = api.resolve(api.resolution_plan(conflict.pk, "remote"))
+        assert "cannot be in" in refused.error
+        assert (proposals(), Conflict.objects.get().state) == ([], "open")
+        author.children["s2"] = ["s2.a"]
+        author.publish()
+        deliver()
+        poll()
+        decided = api.resolve(api.resolution_plan(conflict.pk, "remote"))
+        assert decided.error == ""
+        assert proposals() == [("s0.b2", "place", [block("sequential", "s2.a"), None])]
+        assert decided.effects.proposal == Proposal.objects.get(state="open").pk
+
+    def test_both_sides_move_a_unit(self, canvas, there, author, empty):
+        into_module(canvas, there, "s0.b2", "s2")
+        author.move("s0.b2", "s1.a", 0)
+        author.publish()
+        deliver()
+        poll()
+        assert [(one.field, one.state) for one in Conflict.objects.all()] == [("place", "open")]
+        assert proposals() == []
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_unit_that_is_moved_after_its_header_was_deleted(canvas, there, author, filled, looked):
+    module = objects_of("s1", "chapter")["module"]
+    canvas.teacher.delete_item(there.id, module, objects_of("s1.a", "sequential")["header"])
+    if looked:
+        poll()
+    into_module(canvas, there, "s1.a2", "s0")
+    poll()
+    place = [block("sequential", "s0.b"), block("vertical", "s0.b2")]
+    assert proposals() == [("s1.a2", "place", place)]

@@ -8,6 +8,7 @@ import pytest
 
 from course_sync_plugin import api
 from course_sync_plugin.models import Conflict, LedgerReplica
+from course_sync_plugin.targets.canvas.site.fields import FieldCalls
 from course_sync_plugin.testing.canvas.objects import living
 from tests.integration.courses import block
 from tests.integration.replication.canvas_course import check_equal, deliver, long_after, objects_of
@@ -241,6 +242,39 @@ def test_submissions_and_entries_are_never_deleted(canvas, there, author, filled
     assert there.topics[topic].state == "unpublished"
     assert "submissions" in note_of("s0.b", "sequential")
     assert "entries" in note_of("talk", "discussion")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "edit"),
+    [
+        ("s0.a1", "vertical", lambda teacher, course, found: teacher.edit_page(course, found["page"], title="Theirs")),
+        ("s1", "chapter", lambda teacher, course, found: teacher.rename_module(course, found["module"], "Theirs")),
+        (
+            "s0.b",
+            "sequential",
+            lambda teacher, course, found: teacher.edit_assignment(course, found["assignment"], name="Theirs"),
+        ),
+    ],
+)
+def test_a_title_that_a_teacher_writes_just_before_the_deletion(
+    canvas, there, author, filled, monkeypatch, name, kind, edit
+):
+    """The lists of this turn have been read already."""
+    found, read = objects_of(name, kind), FieldCalls.read_again
+    edits = iter([lambda: edit(canvas.teacher, there.id, found)])
+
+    def edited_meanwhile(self, entity):
+        self.listing.assignments()
+        [*self.listing.all_items()]
+        next(edits, lambda: None)()
+        read(self, entity)
+
+    monkeypatch.setattr(FieldCalls, "read_again", edited_meanwhile)
+    author.remove(name)
+    publish(author)
+    assert [(one.field, one.remote, one.taken) for one in Conflict.objects.all()] == [
+        ("display_name", "Theirs", "openedx")
+    ]
 
 
 def test_a_page_that_is_shown_elsewhere_and_the_front_page_are_left(canvas, there, author, filled):

@@ -12,7 +12,7 @@ import pytest
 from course_sync_plugin import api
 from course_sync_plugin.models import Conflict, Intent, LedgerReplica, RateBudget
 from course_sync_plugin.replication.outbound import create
-from course_sync_plugin.targets.discourse import lists
+from course_sync_plugin.targets.discourse import categories, lists
 from course_sync_plugin.targets.discourse.site import DiscourseSite
 from course_sync_plugin.targets.two_way.site import Rate
 from course_sync_plugin.testing.discourse.faults import Drop, Fault, Refuse, maintenance_page, throttle
@@ -196,6 +196,77 @@ class TestExternalIds:
         api.deliver_until_empty()
         assert ["External has already been taken" in one for one in reasons()] == [True]
         assert len(seen.topics()) == 1
+
+
+class TestEditedBeforeTheDeletion:
+    """Open edX has deleted the entity. A person writes a title after we have read the list of topics."""
+
+    @pytest.fixture
+    def topic(self, request, begun, forum, shelf, monkeypatch):
+        strategy = getattr(request, "param", "merge_prefer_openedx")
+        seen = begun(f"conflict_strategy={strategy}")
+        deliver()
+        topic, admin, read = seen.topic("Subsection-1"), forum.person("admin"), lists.topics
+
+        def read_and_edit(*given):
+            rows = [*read(*given)]
+            if topic.title != "Bees are insects" and topic.deleted_at is None:
+                admin.edit_topic(topic.id, title="Bees are insects")
+            return rows
+
+        monkeypatch.setattr(lists, "topics", read_and_edit)
+        publish(shelf, "2", sections=1)
+        return topic
+
+    def test_it_is_kept_as_a_conflict(self, topic):
+        deliver()
+        kept = Conflict.objects.get()
+        assert (kept.field, kept.remote, kept.openedx, kept.taken) == ("display_name", topic.title, None, "openedx")
+        assert topic.title == "Bees are insects"
+        assert topic.deleted_at is not None
+
+    @pytest.mark.parametrize("topic", ["manual", "prefer_discourse"], indirect=True)
+    def test_it_is_not_deleted_if_the_strategy_says_so(self, topic):
+        deliver()
+        assert (Conflict.objects.get().remote, topic.deleted_at) == (topic.title, None)
+        assert "changed it there" in LedgerReplica.objects.get(entity_id__endswith="subsection-1").note
+
+    def test_it_needs_one_request_more(self, topic, forum):
+        forum.requests.clear()
+        deliver()
+        shown = [one for one in forum.requests if one.method == "GET" and one.path.startswith("/t/")]
+        assert len(shown) == 1
+
+
+def test_a_title_that_is_written_between_two_attempts_to_delete(begun, forum, shelf):
+    seen = begun()
+    deliver()
+    topic = seen.topic("Subsection-1")
+    forum.faults.append(Refuse(method="DELETE", path="/t/", instead=maintenance_page()))
+    publish(shelf, "2", sections=1)
+    api.deliver_until_empty()
+    assert topic.deleted_at is None
+    forum.person("admin").edit_topic(topic.id, title="Bees are insects")
+    deliver()
+    assert [one.remote for one in Conflict.objects.all()] == ["Bees are insects"]
+    assert topic.deleted_at is not None
+
+
+def test_a_name_of_a_category_that_is_written_just_before_its_deletion(begun, forum, shelf, monkeypatch):
+    seen = begun()
+    deliver()
+    section, admin, read = seen.section("section-1"), forum.person("admin"), categories.children
+
+    def read_and_edit(*given):
+        rows = read(*given)
+        if section.id in forum.forum.categories and section.name != "Bees":
+            admin.edit_category(section.id, name="Bees")
+        return rows
+
+    monkeypatch.setattr(categories, "children", read_and_edit)
+    publish(shelf, "2", sections=1)
+    deliver()
+    assert [one.remote for one in Conflict.objects.all()] == ["Bees"]
 
 
 class TestLeft:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from course_sync_plugin import api
-from course_sync_plugin.models import Conflict, Link, Proposal
+from course_sync_plugin.lanes.open_target import open_target
+from course_sync_plugin.models import Conflict, LedgerTree, Link, Proposal
+from course_sync_plugin.replication.outbound.placing import look_at_places
 from sandbox.published.trees import subtree
 from tests.integration.courses import COURSE, block
 from tests.integration.one_lane import publish, states
@@ -244,3 +246,15 @@ def test_a_unit_that_was_moved_into_what_an_author_deletes_stays_in_its_subsecti
     deliver()
     assert not Proposal.objects.filter(state="open").exists()
     assert far.titles("item") == ["unit-0-0", "unit-0-1", "unit-0-2"]
+
+
+def test_a_worker_that_has_read_an_older_course_undoes_no_move_of_an_author(filled, far, shelf):
+    with open_target(filled.target) as target:
+        late, soon = target.carry_for(filled), target.carry_for(filled)
+        move_here(shelf, "2", "unit-0-2", after=None)
+        soon.tree.refresh()
+        look_at_places(soon)
+        look_at_places(late)
+    wanted = LedgerTree.objects.get().wanted["children"][SUBSECTION]
+    assert wanted == [UNIT, FIRST, SECOND]
+    assert not Proposal.objects.exists()

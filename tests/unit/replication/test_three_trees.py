@@ -77,17 +77,25 @@ class ThreeTrees(RuleBasedStateMachine):
     @rule(name=names)
     def poll(self, name):
         before, sent, tree = self.known[name].places, self.known[name].sent, self.sites[name]
-        done = found_places(self.wanted, self.known[name], tree, self.strategy, self.clock)
+        wanted = self.wanted.places
+        done = self._look(name, tree)
         self.wanted, self.known[name] = done.wanted, done.known
         then, there, now = before.parents, tree.parents, self.wanted.places.parents
         ours = sent.parents if sent else then
         went = {one for one in then.keys() & there.keys() if there[one] not in (then[one], ours.get(one))}
         not_taken = {one for one in went if now.get(one) != there[one]}
-        assert not_taken <= done.lost.keys(), "a move was lost in silence"
+        assert not_taken <= done.lost.keys() | self._elsewhere(name, wanted, tree), "a move was lost in silence"
         if self.policy == "respect":
             removed = done.known.removed | done.deleted
             self.known[name] = attrs.evolve(done.known, removed=removed)
         self.known |= {other: reviewed_places(self.wanted, one) for other, one in self.known.items()}
+
+    def _look(self, name, tree):
+        return found_places(self.wanted, self.known[name], tree, self.strategy, self.clock)
+
+    def _elsewhere(self, name, wanted, tree):
+        """Return what cannot be where a site has it, and is wanted somewhere else."""
+        return set()
 
     @rule(name=targets, dies=st.booleans())
     def deliver(self, name, dies):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -12,7 +14,7 @@ from course_sync_plugin.exceptions import RateLimited
 from course_sync_plugin.targets.canvas import assignments, items, modules, pages, topics
 from course_sync_plugin.targets.canvas.assignments import Assignment
 from course_sync_plugin.targets.canvas.client import CanvasClient
-from course_sync_plugin.targets.canvas.errors import NotThere
+from course_sync_plugin.targets.canvas.errors import NoRight, NotThere
 from course_sync_plugin.targets.canvas.items import Item
 from course_sync_plugin.targets.canvas.modules import Module
 from course_sync_plugin.targets.canvas.site.listing import Listing
@@ -71,6 +73,40 @@ class FieldCalls:
         if titles:
             values["display_name"] = shared_title(titles[0], titles[-1], base.get("display_name"))
         return {**base, **_only(base, values)}
+
+    def read_again(self, entity: Entity) -> None:
+        """Read by itself each object that holds fields of an entity. What is not there is left to :meth:`read`."""
+        objects = self.known.of(entity.entity_id)
+        module = self.listing.module(objects.get("module", ""))
+        item = self.places.head(entity.entity_id)
+        with suppress(NotThere):
+            if module:
+                fresh = modules.show(self.client, self.course_id, module.id)
+                fresh = attrs.evolve(fresh, position=module.position)  # it may be read late
+                self.listing.put_module(fresh, module, None)
+        with suppress(NotThere):
+            if item:
+                title = items.show(self.client, self.course_id, item.module_id, item.id).title
+                self.listing.put_item(attrs.evolve(item, title=title), item, None)
+        with suppress(NotThere):
+            if "assignment" in objects:
+                found = assignments.show(self.client, self.course_id, objects["assignment"])
+                self.listing.put_assignment(found)
+
+    def changed_at(self, entity: Entity, fields: Collection[str]) -> datetime | None:
+        """Return when the page of a unit, or the assignment that has the dates of a subsection, was changed last.
+
+        Modules and text headers have no time, so neither have the titles of sections and subsections.
+        """
+        objects = self.known.of(entity.entity_id)
+        if "assignment" in objects and "display_name" not in fields:
+            found = self.listing.assignments().get(objects["assignment"])
+            return found.updated_at if found else None
+        with suppress(NotThere, NoRight):  # a deleted page is refused as if the right was missing
+            if "page" in objects:
+                self.listing.show_page(objects["page"])
+                return self.listing.page(objects["page"]).updated_at
+        return None
 
     def write(self, entity: Entity, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write fields. Return them as Canvas has them now; one that no object holds: as it was given."""

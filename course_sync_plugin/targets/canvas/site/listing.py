@@ -83,6 +83,10 @@ class Listing:
             self._pages[page_id] = pages.show(self._client, self._course_id, page_id)
         return self._pages[page_id]
 
+    def show_page(self, page_id: str) -> None:
+        """Read a page by itself, whatever the list says. Raises NotThere if it was deleted."""
+        self._pages[page_id] = pages.show(self._client, self._course_id, page_id)
+
     def listed_page(self, page_id: str) -> Page | None:
         """Return a page as the list has it, so maybe without its body; None if it is not there."""
         if not self._pages_are_listed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 from course_sync_plugin.data import Entity
@@ -179,6 +180,17 @@ class CanvasSite(Site):
             return found
         value = self._contents.read(page_id, base.get(CONTENT))
         return found if value is None else {**found, CONTENT: value}
+
+    def changed_at(self, entity: Entity, fields: Collection[str]) -> datetime | None:
+        return self._fields.changed_at(entity, fields)
+
+    def read_before_removal(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._fields.read_again(entity)
+        page_id = self.known.of(entity.entity_id).get("page")
+        if page_id and CONTENT in base:
+            with suppress(NotThere):
+                self._listing.show_page(page_id)
+        return self.read(entity, base)
 
     def write(self, entity: Entity, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         others = {name: value for name, value in fields.items() if name != CONTENT}
