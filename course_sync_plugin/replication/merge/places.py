@@ -15,7 +15,6 @@ from course_sync_plugin.replication.merge.kinds import misfits
 from course_sync_plugin.replication.merge.strays import Strays, find_strays, with_fitting_parents
 from course_sync_plugin.replication.merge.tree import Places, merge_places
 from course_sync_plugin.replication.merge.tree_edits import (
-    document_order,
     held,
     is_same,
     is_tree,
@@ -309,7 +308,7 @@ def _lost(
 def _with_strays(merged: Places, theirs: Places, strays: Strays, stay: Collection[str]) -> Places:
     """Put the strays that were taken into their places, in the order in which the site has them."""
     taken = strays.places.keys() - set(stay)
-    for entity in [one for one in document_order(theirs) if one in taken] if taken else ():
+    for entity in [one for one in theirs.document_order if one in taken] if taken else ():
         if entity in merged.parents:
             merged = put(merged, entity, *strays.places[entity])
     return merged

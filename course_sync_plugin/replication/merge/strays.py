@@ -11,7 +11,7 @@ import attrs
 
 from course_sync_plugin.replication.merge.kinds import depth, is_within, misfits, nearest
 from course_sync_plugin.replication.merge.tree import Places
-from course_sync_plugin.replication.merge.tree_edits import document_order, held, moved, put, without
+from course_sync_plugin.replication.merge.tree_edits import held, moved, put, without
 
 
 @attrs.frozen
@@ -69,8 +69,8 @@ def with_fitting_parents(merged: Places, right: Places, sides: Sequence[Places])
             return merged
         merged = held(merged, side, (wrong & side.parents.keys()) - misfits(right, side, wrong))
         wrong = misfits(right, merged, wrong)
-    for entity in [one for one in document_order(merged) if one in wrong]:
-        able = (one for one in document_order(merged) if depth(right, one) == (depth(right, entity) or 0) - 1)
+    for entity in [one for one in merged.document_order if one in wrong]:
+        able = (one for one in merged.document_order if depth(right, one) == (depth(right, entity) or 0) - 1)
         parent = next(able, None)
         merged = without(merged, [entity]) if parent is None else put(merged, entity, parent, None)
     return merged
