@@ -297,6 +297,10 @@ class Site(ABC):
         """
         return False
 
+    def title_read(self) -> str | None:
+        """Return the title of the counterpart, if it was read in this turn; else None. No request is made for it."""
+        return None
+
     def foreign(self) -> int | None:
         """Return the number of objects in the counterpart that are not ours; None if they are not counted."""
         return None
