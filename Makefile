@@ -24,7 +24,8 @@ NOT_ON_PAGES := management/* testing/* migrations/* checks.py cli.py secrets.py 
 	upkeep/check/* upkeep/prune/* upkeep/site_copy/* upkeep/notifications/messages.py \
 	upkeep/notifications/channels.py upkeep/notifications/apprise_service.py upkeep/notifications/overview.py \
 	upkeep/notifications/transfer.py upkeep/notifications/events.py upkeep/backfill.py upkeep/forget_person.py \
-	upkeep/links.py upkeep/raise_course.py upkeep/targets/context.py upkeep/targets/site.py
+	upkeep/jobs/items.py upkeep/jobs/turn.py upkeep/links.py upkeep/raise_course.py upkeep/targets/context.py \
+	upkeep/targets/site.py
 LANGUAGES := en de ar
 
 # The faults of a function have numbers. Their last digit decides which part of the faults they belong to.

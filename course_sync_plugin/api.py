@@ -24,7 +24,7 @@ from course_sync_plugin.targets.local.read import LocalCourseInfo, LocalNode, lo
 from course_sync_plugin.toggles import is_stopped
 from course_sync_plugin.upkeep.actions import Action, actions
 from course_sync_plugin.upkeep.advice import Advice, advice_for
-from course_sync_plugin.upkeep.approval import Approved, HeldPlan, approve, held_plans
+from course_sync_plugin.upkeep.approval import Approved, DeletedEntity, HeldPlan, approve, held_plans
 from course_sync_plugin.upkeep.audit import acting
 from course_sync_plugin.upkeep.backfill import (
     BackfillPlan,
@@ -75,6 +75,10 @@ from course_sync_plugin.upkeep.exclusions import (
 from course_sync_plugin.upkeep.filters import KINDS, Filters, ago, check_lane
 from course_sync_plugin.upkeep.forget_person import ForgetPlan, Forgotten, forget_plan, forget_shown
 from course_sync_plugin.upkeep.health import Health, health
+from course_sync_plugin.upkeep.jobs.items import gap_token, link_token
+from course_sync_plugin.upkeep.jobs.listing import all_jobs, going_jobs, job_as_dict, jobs_within
+from course_sync_plugin.upkeep.jobs.start import AT_ONCE, MOST_ITEMS, StopPlan, start_job, stop_job, stop_plan
+from course_sync_plugin.upkeep.jobs.turn import due_jobs, run_due_jobs, run_job
 from course_sync_plugin.upkeep.links import (
     LinkChanged,
     ShownLinkPlan,
@@ -139,7 +143,7 @@ from course_sync_plugin.upkeep.reset import Reset, ResetPlan, reset, reset_plan,
 from course_sync_plugin.upkeep.retry import Retried, retry
 from course_sync_plugin.upkeep.retry_plans import RetryPlan, carry_out_retry, retry_plans
 from course_sync_plugin.upkeep.run.delivery import Stuck, deliver_due, deliver_until_empty, stuck_lanes
-from course_sync_plugin.upkeep.run.pools import LanePool, SyncPool
+from course_sync_plugin.upkeep.run.pools import JobPool, LanePool, SyncPool
 from course_sync_plugin.upkeep.run.threads import Workers
 from course_sync_plugin.upkeep.site_copy.document import (
     Imported,
@@ -178,17 +182,25 @@ from course_sync_plugin.upkeep.targets.removal import (
     remove_shown,
     remove_target,
 )
-from course_sync_plugin.upkeep.targets.rotate_secret import RotationPlan, rotate_secret, rotate_shown, rotation_plan
+from course_sync_plugin.upkeep.targets.rotate_secret import (
+    RotationPlan,
+    rotate_secret,
+    rotate_shown,
+    rotation_plan,
+    set_secret_shown,
+)
 from course_sync_plugin.upkeep.targets.site import Confirmed, SitePlan, confirm_site, site_plans
 from course_sync_plugin.upkeep.targets.token import TokenPlan, token_plan
 from course_sync_plugin.upkeep.words import in_words, local_day, local_time
 
 __all__ = [
+    "AT_ONCE",
     "CATALOG_OFF",
     "COURSE_STATES",
     "EXPORTED",
     "KINDS",
     "METRICS_CONTENT_TYPE",
+    "MOST_ITEMS",
     "NOTED_STATES",
     "TRAFFIC_SECONDS",
     "WAYS_OUT",
@@ -214,6 +226,7 @@ __all__ = [
     "Decided",
     "Decision",
     "Decisions",
+    "DeletedEntity",
     "Delivered",
     "Durations",
     "Effects",
@@ -234,6 +247,7 @@ __all__ = [
     "ImportPlan",
     "Imported",
     "InclusionPlan",
+    "JobPool",
     "Kept",
     "LanePool",
     "LaneTurn",
@@ -276,6 +290,7 @@ __all__ = [
     "Skipped",
     "StaffReport",
     "StepPlan",
+    "StopPlan",
     "Stuck",
     "Summary",
     "SyncPlan",
@@ -293,6 +308,7 @@ __all__ = [
     "add_target",
     "advice_for",
     "ago",
+    "all_jobs",
     "approve",
     "as_text",
     "attention",
@@ -317,6 +333,7 @@ __all__ = [
     "deliver_until_empty",
     "differences",
     "drift",
+    "due_jobs",
     "due_lane_ids",
     "errors",
     "exclude",
@@ -330,7 +347,9 @@ __all__ = [
     "find_proposals",
     "forget_plan",
     "forget_shown",
+    "gap_token",
     "get_context",
+    "going_jobs",
     "health",
     "held_plans",
     "history",
@@ -342,6 +361,8 @@ __all__ = [
     "include_shown",
     "inclusion_plan",
     "is_stopped",
+    "job_as_dict",
+    "jobs_within",
     "known_course",
     "lane_ids_to_begin",
     "lanes_in",
@@ -349,6 +370,7 @@ __all__ = [
     "last_catalog_run",
     "link_plan",
     "link_shown",
+    "link_token",
     "links",
     "list_causes",
     "list_courses",
@@ -407,9 +429,12 @@ __all__ = [
     "rotate_secret",
     "rotate_shown",
     "rotation_plan",
+    "run_due_jobs",
+    "run_job",
     "seal_address",
     "send_notifications",
     "set_context",
+    "set_secret_shown",
     "set_token",
     "set_url",
     "show_problems",
@@ -418,9 +443,12 @@ __all__ = [
     "skip_plans",
     "skip_shown",
     "staff_report",
+    "start_job",
     "status",
     "status_overview",
     "step_plan",
+    "stop_job",
+    "stop_plan",
     "store_inbound",
     "stuck_lanes",
     "summaries",

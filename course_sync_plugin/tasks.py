@@ -38,6 +38,7 @@ def sync_marked(waited: float = 0) -> None:
     began, results = time.monotonic(), list[api.SyncResult]()
     due_in = api.sync_marked(seconds=LONGEST, done=results.append)
     wake_lanes()
+    wake_jobs()
     if due_in is not None and waited <= settings.COURSE_SYNC_MAX_WAIT_SECONDS:
         countdown = min(due_in, LONGEST_COUNTDOWN)
         _send(sync_marked, waited + countdown, countdown=countdown)
@@ -64,7 +65,19 @@ def sweep() -> None:
     began, swept = time.monotonic(), api.sweep()
     _send(sync_marked, countdown=settings.COURSE_SYNC_QUIET_SECONDS)
     wake_lanes()
+    wake_jobs()
     _monitor(began, missed=len(swept.missed), unknown=len(swept.unknown), lanes=swept.lanes)
+
+
+@shared_task(name="course_sync_plugin.run_jobs", ignore_result=True)
+@set_code_owner_attribute
+def run_jobs() -> None:
+    """Carry on the background jobs of operators. Then send a task for the rest, and wake the lanes they made due."""
+    began, more = time.monotonic(), api.run_due_jobs(LONGEST)
+    if more:
+        _send(run_jobs)
+    wake_lanes()
+    _monitor(began, more=int(more))
 
 
 @shared_task(name="course_sync_plugin.notify", ignore_result=True)
@@ -146,6 +159,8 @@ def restore_catalog_columns(course_keys: list[str]) -> None:
 # .. custom_attribute_name: course_sync_missed
 # .. custom_attribute_description: sweep: published courses that it has marked. course_sync_unknown: those that were
 #     never recorded. course_sync_lanes: lanes that it has made due.
+# .. custom_attribute_name: course_sync_more
+# .. custom_attribute_description: run_jobs: 1 if background jobs are left for the next task, else 0.
 # .. custom_attribute_name: course_sync_rows
 # .. custom_attribute_description: prune: rows that it has deleted.
 def _monitor(began: float, course_id: str = "", **values: str | float) -> None:
@@ -190,8 +205,14 @@ def wake_sync() -> None:
 
 
 def wake_workers() -> None:
-    """Send a wake-up for the courses and lanes that an operator has just made due."""
+    """Send a wake-up for the courses, lanes and jobs that an operator has just made due."""
     _send(sync_marked)
+
+
+def wake_jobs() -> None:
+    """Send a task for the background jobs that are due, if there are any. A task takes all of them in turn."""
+    if api.due_jobs():
+        _send(run_jobs)
 
 
 def wake_lanes(limit: int = 100) -> None:

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             key = fill(Systems(receiver, canvas, forum))
             _add_people(key)
             with _background_work():
-                _serve(options.port)
+                _serve(options.port, key)
     return 0
 
 
@@ -67,7 +67,7 @@ def _background_work() -> Iterator[None]:
         running.wait()
 
 
-def _serve(port: int) -> None:
+def _serve(port: int, course_key: str) -> None:
     from django.contrib.staticfiles.handlers import StaticFilesHandler
     from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
     from django.core.wsgi import get_wsgi_application
@@ -75,7 +75,9 @@ def _serve(port: int) -> None:
     with ThreadedWSGIServer(("127.0.0.1", port), WSGIRequestHandler) as server:
         server.daemon_threads = True  # a browser keeps its connection open
         server.set_app(StaticFilesHandler(get_wsgi_application()))
-        print(f"\nThe pages are at http://127.0.0.1:{server.server_port}/course_sync/")
+        pages = f"http://127.0.0.1:{server.server_port}/course_sync/"
+        print(f"\nThe pages are at {pages}")
+        print(f"The page for course staff is at {pages}staff/{course_key}/")
         for name, role in PEOPLE.items():
             print(f"  sign in as {name}, password {name}: {role}")
         print("Ctrl-C ends it.", flush=True)

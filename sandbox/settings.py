@@ -63,7 +63,7 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "/login/"  # the form of the admin lets only staff in
 # No monitoring tool. By default edx-django-utils looks for New Relic, and warns that it is not installed.
 OPENEDX_TELEMETRY: list[str] = []
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

@@ -28,16 +28,20 @@ _COMMON = (
 )
 
 
+def _advice(attempt: Attempt) -> api.Advice:
+    return api.advice_for(attempt.error_class, attempt.status, backend=attempt.target.backend)
+
+
 @admin.display(description=gettext_lazy("meaning"))
 def meaning(attempt: Attempt) -> Any:
     """Return what the error means."""
-    return str(api.advice_for(attempt.error_class, attempt.status).meaning) if attempt.error_class else None
+    return str(_advice(attempt).meaning) if attempt.error_class else None
 
 
 @admin.display(description=gettext_lazy("what to do"))
 def action(attempt: Attempt) -> Any:
     """Return what an operator does about the error."""
-    return str(api.advice_for(attempt.error_class, attempt.status).action) if attempt.error_class else None
+    return str(_advice(attempt).action) if attempt.error_class else None
 
 
 @admin.register(Attempt)

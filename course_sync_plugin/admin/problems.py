@@ -15,16 +15,20 @@ from course_sync_plugin.models import Problem
 from course_sync_plugin.row_actions.lanes import of_problem, retry, skip
 
 
+def _advice(problem: Problem) -> api.Advice:
+    return api.advice_for(problem.error_class, problem.status, problem.state, backend=problem.lane.target.backend)
+
+
 @admin.display(description=gettext_lazy("meaning"))
 def meaning(problem: Problem) -> str:
     """Return what the error means."""
-    return str(api.advice_for(problem.error_class, problem.status, problem.state).meaning)
+    return str(_advice(problem).meaning)
 
 
 @admin.display(description=gettext_lazy("what to do"))
 def action(problem: Problem) -> str:
     """Return what an operator does about the error."""
-    return str(api.advice_for(problem.error_class, problem.status, problem.state).action)
+    return str(_advice(problem).action)
 
 
 @admin.register(Problem)

@@ -16,7 +16,7 @@ from course_sync_plugin.dashboard.filters import NAMES, given, read_filters
 from course_sync_plugin.dashboard.page import page
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.row_actions.action import shown_plans
-from course_sync_plugin.row_actions.form import carry_out_form
+from course_sync_plugin.row_actions.form import carry_out_form, secrets_in
 from course_sync_plugin.row_actions.offered import OFFERED, Offered
 
 
@@ -50,9 +50,11 @@ def _ask(request: HttpRequest, offered: Offered, row: object) -> HttpResponse:
 
 
 def _carry_out(request: HttpRequest, offered: Offered, row: object) -> HttpResponse:
-    if secrets := carry_out_form(request, offered.action, [row]):
+    results = carry_out_form(request, offered.action, [row])
+    if secrets := secrets_in(results):
         return page(request, "secret", {"label": offered.action.label, "secrets": secrets, "back": _back(request)})
-    return HttpResponseRedirect(_back(request))
+    jobs = [one.job for one in results if one.job]
+    return HttpResponseRedirect(reverse("course_sync:job", args=[jobs[0]]) if len(jobs) == 1 else _back(request))
 
 
 def _back(request: HttpRequest) -> str:

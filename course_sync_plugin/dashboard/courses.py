@@ -11,6 +11,7 @@ from course_sync_plugin.dashboard.access import access_to, for_operators
 from course_sync_plugin.dashboard.page import page
 from course_sync_plugin.dashboard.paging import SIZE, seen_last, with_values
 from course_sync_plugin.exceptions import UnknownName
+from course_sync_plugin.roles.access import Scope
 
 
 @require_safe
@@ -29,10 +30,18 @@ def courses(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         "error": error,
         "courses": found.courses,
+        "fills": _filled_org(access_to(request).acts, filters.org),
         "states": api.COURSE_STATES,
         "rows": {"next": with_values(request, before=older) if older else ""},
     }
     return page(request, "courses", context)
+
+
+def _filled_org(acts: Scope, org: str) -> str | None:
+    """Return the organisation whose courses the user may record from this page (empty: all), or None."""
+    if acts.site or org in acts.orgs:
+        return org
+    return min(acts.orgs) if len(acts.orgs) == 1 and not org else None
 
 
 def _find(request: HttpRequest, filters: api.CourseFilters) -> tuple[api.CoursePage, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -10,6 +13,7 @@ from django.views.decorators.http import require_safe
 from course_sync_plugin import api
 from course_sync_plugin.dashboard.access import for_site
 from course_sync_plugin.dashboard.charts import chart
+from course_sync_plugin.dashboard.jobs import label_of
 from course_sync_plugin.dashboard.page import page
 
 #: The most held runs on the page. The command 'approve' lists all of them.
@@ -24,15 +28,26 @@ def overview(request: HttpRequest) -> HttpResponse:
     for target in status["targets"]:
         target["answered"] = _percent(target["recent"]["success_rate"]) if target["recent"]["attempts"] else ""
         target["chart"] = chart(target["last_day"]["success_rates"], top=1)
+    held = {one["course_id"] for one in status["held"]}
+    for course in status["courses"]:
+        course["is_held"] = course["course_id"] in held
     context = {
         "status": status,
+        "objective": settings.COURSE_SYNC_OBJECTIVE_SECONDS,
         "attention": api.attention(status),
-        "more_courses": status["courses_total"] - status["courses_in_step"] - len(status["courses"]),
+        "more_courses": _out_of_step(status) - len(status["courses"]),
+        "is_in_step": not _out_of_step(status),
         "held": status["held"][:_MOST_HELD],
+        "jobs": [{"job": job, "label": label_of(job)} for job in api.going_jobs()],
         "catalog_run": api.last_catalog_run(),
         "live": True,
     }
     return page(request, "overview", context)
+
+
+def _out_of_step(status: dict[str, Any]) -> int:
+    """Return the number of courses that are listed. Those that only wait for a link are counted."""
+    return int(status["courses_total"] - status["courses_in_step"] - status["courses_waiting_for_link"])
 
 
 def _percent(part: float) -> str:

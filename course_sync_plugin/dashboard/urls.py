@@ -8,6 +8,7 @@ from course_sync_plugin.dashboard.courses import courses
 from course_sync_plugin.dashboard.decisions import conflicts, proposals
 from course_sync_plugin.dashboard.errors import errors
 from course_sync_plugin.dashboard.history import export, history
+from course_sync_plugin.dashboard.jobs import job, jobs
 from course_sync_plugin.dashboard.overview import overview
 from course_sync_plugin.dashboard.performance import performance
 from course_sync_plugin.dashboard.staff import staff
@@ -28,5 +29,7 @@ urlpatterns = [
     path("errors/", errors, name="errors"),
     path("history/", history, name="history"),
     path("history/export/<slug:form>/", export, name="history_export"),
+    path("jobs/", jobs, name="jobs"),
+    path("jobs/<int:job_id>/", job, name="job"),
     path("act/<slug:name>/", act, name="act"),
 ]

@@ -14,6 +14,7 @@ from course_sync_plugin.models.courses import Course, Entity, HeldRun, Marker, d
 from course_sync_plugin.models.discussions import DiscussionMirror, Mirrored, MirroredPost, MirroredTopic
 from course_sync_plugin.models.error_notes import ErrorCause, ErrorCauseState, ErrorStep
 from course_sync_plugin.models.inbound import InboundEvent, InboundKeys
+from course_sync_plugin.models.jobs import GOING, Job, JobState
 from course_sync_plugin.models.journal import JournalOperation, Run, RunKind
 from course_sync_plugin.models.lanes import (
     EXCLUDED_STATES,
@@ -65,6 +66,7 @@ from course_sync_plugin.models.targets import CourseContext, Subscription, Targe
 
 __all__ = [
     "EXCLUDED_STATES",
+    "GOING",
     "LINK",
     "MISPLACED_STATES",
     "NO_ATTEMPTS",
@@ -95,6 +97,8 @@ __all__ = [
     "InboundEvent",
     "InboundKeys",
     "Intent",
+    "Job",
+    "JobState",
     "JournalOperation",
     "Lane",
     "LedgerEntity",

@@ -27,11 +27,15 @@ _WAKER = Waker(wake_workers, rest=lambda: 1)
 
 @attrs.frozen
 class Done:
-    """What an action did. ``failed``: it did nothing. ``secret``: a secret that is shown only now."""
+    """What an action did. ``failed``: it did nothing. ``secret``: a secret that is shown only now.
+
+    ``job``: the number of the background job that it has started; 0: none.
+    """
 
     text: str
     failed: bool = False
     secret: str = attrs.field(default="", repr=False)
+    job: int = 0
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
 from course_sync_plugin.row_actions.action import Done, RowAction, first_of
+from course_sync_plugin.row_actions.jobs import in_background, start
 
 _TITLES: Mapping[str, Promise] = {
     "openedx": gettext_lazy("Take the value of Open edX"),
@@ -28,7 +29,7 @@ def decision(take: str) -> RowAction:
         label=_TITLES[take],
         plans=partial(_plans, take),
         describe=_about,
-        carry_out=lambda _row, plan: _decided(plan),
+        carry_out=_carry_out,
     )
 
 
@@ -38,8 +39,11 @@ def _plans(take: str, chosen: api.Filters) -> Sequence[api.Decisions]:
 
 def _about(plan: api.Decisions) -> Iterator[str]:
     yield _("Decisions: {n}").format(n=len(plan.each))
+    yield from in_background(len(plan.each))
     if plan.more:
         yield _("There are more. Open this page again afterwards to decide about them.")
+    warnings = list(dict.fromkeys(one.warning for one in plan.each if one.warning))
+    yield from first_of([_("This would fail now: {reason}").format(reason=one) for one in warnings])
     yield from first_of([_one(one) for one in plan.each])
 
 
@@ -49,6 +53,14 @@ def _one(one: api.Decision) -> str:
     return text.format(
         course=one.course_id, target=one.target, entity=one.entity_id, field=one.field, value=value, other=other
     )
+
+
+def _carry_out(chosen: api.Filters, plan: api.Decisions) -> Done:
+    if len(plan.each) <= api.AT_ONCE:
+        return _decided(plan)
+    name = plan.take if plan.take in ("accept", "reject") else f"resolve-{plan.take}"
+    items = [(str(one.id), one.token) for one in plan.each]
+    return start(name, items, target=chosen.target, course=chosen.course, arguments=chosen.as_dict())
 
 
 def _decided(plan: api.Decisions) -> Done:

@@ -8,12 +8,12 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest
 
-from course_sync_plugin.row_actions.action import MOST_ROWS, RowAction, carry_out
+from course_sync_plugin.row_actions.action import MOST_ROWS, Done, RowAction, carry_out
 from course_sync_plugin.sanitize.text import cleaned
 
 
-def carry_out_form(request: HttpRequest, action: RowAction, rows: Sequence[Any]) -> list[str]:
-    """Carry out the plans whose tokens a form has, and tell the user what was done. Return the secrets that were made.
+def carry_out_form(request: HttpRequest, action: RowAction, rows: Sequence[Any]) -> list[Done]:
+    """Carry out the plans whose tokens a form has, and tell the user what was done. Return that.
 
     The page that is sent as the answer must show the secrets: a message would wait in a cookie or in the session.
     """
@@ -22,4 +22,9 @@ def carry_out_form(request: HttpRequest, action: RowAction, rows: Sequence[Any])
     results = carry_out(action, rows, shown, request.user.get_username(), note, entered)
     for one in results:
         messages.add_message(request, messages.ERROR if one.failed else messages.SUCCESS, cleaned(one.text))
+    return results
+
+
+def secrets_in(results: Sequence[Done]) -> list[str]:
+    """Return the secrets that were made."""
     return [one.secret for one in results if one.secret]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
@@ -11,6 +12,9 @@ from course_sync_plugin import api
 from course_sync_plugin.models import HeldRun
 from course_sync_plugin.row_actions.action import Done, RowAction, first_of
 
+#: The types of entities that hold others, the largest first: they say most about what would be lost.
+_LARGEST = ("course", "section", "subsection", "unit")
+
 
 def _about_approval(plan: api.HeldPlan) -> Iterator[str]:
     if plan.error:
@@ -19,7 +23,20 @@ def _about_approval(plan: api.HeldPlan) -> Iterator[str]:
     text = _("{course}, version {version}: {n} of {of} entities would be deleted.")
     version = plan.published_version or _("none (deleted)")
     yield text.format(course=plan.course_key, version=version, n=len(plan.deletes), of=plan.of)
-    yield from first_of(plan.deletes)
+    entities = sorted(plan.entities, key=lambda one: _rank(one.entity_type))
+    counted = Counter(one.entity_type for one in entities)
+    yield ", ".join(f"{api.in_words(name)}: {n}" for name, n in counted.items())
+    yield from first_of([_told(one) for one in entities])
+    yield _("If this is wrong, do not approve it. Publish the course as it should be: that publish replaces this one.")
+
+
+def _rank(entity_type: str) -> int:
+    return _LARGEST.index(entity_type) if entity_type in _LARGEST else len(_LARGEST)
+
+
+def _told(entity: api.DeletedEntity) -> str:
+    name = api.in_words(entity.entity_type)
+    return f"{name} “{entity.title}” ({entity.entity_id})" if entity.title else f"{name} {entity.entity_id}"
 
 
 def _approve(_held: HeldRun, plan: api.HeldPlan) -> Done:

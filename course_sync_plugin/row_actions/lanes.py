@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
+import attrs
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
 from course_sync_plugin.models import Lane, Problem, Target
 from course_sync_plugin.row_actions.action import Done, RowAction, first_of
+from course_sync_plugin.row_actions.jobs import in_background, start
 
 #: Chooses what an action concerns: the filters of the commands.
 Chooser = Callable[[Any], api.Filters]
@@ -70,9 +73,9 @@ def skip(chooser: Chooser) -> RowAction:
     return RowAction(
         name="skip",
         label=gettext_lazy("Skip permanently"),
-        plans=lambda row: api.skip_plans(chooser(row)),
-        describe=_about_skip,
-        carry_out=lambda row, plan: _skipped(plan, chooser(row)),
+        plans=lambda row: _skip_plans(chooser(row)),
+        describe=lambda plan: _about_skips(plan) if isinstance(plan, _Skips) else _about_skip(plan),
+        carry_out=lambda row, plan: _skip(plan, chooser(row)),
     )
 
 
@@ -108,18 +111,64 @@ def _resumed(plan: api.PausePlan) -> Done:
 
 def _about_retry(plan: api.RetryPlan) -> Iterator[str]:
     text = _("Target {name}: {n} failed operations would be planned again from the present course, in {lanes} lanes.")
-    yield text.format(name=plan.target, n=len(plan.problems), lanes=len(plan.courses))
+    if plan.problems:
+        yield text.format(name=plan.target, n=len(plan.problems), lanes=len(plan.courses))
+    else:
+        yield _("Target {name}: no operation failed.").format(name=plan.target)
     if plan.failing:
         yield _("Lanes that stand still and would start again: {n}").format(n=plan.failing)
     if plan.waiting:
         yield _("Lanes that wait for their next attempt and would make it at once: {n}").format(n=plan.waiting)
+    yield from in_background(len(plan.lanes))
     yield from first_of([_problem(problem) for problem in plan.problems])
 
 
 def _retried(plan: api.RetryPlan, chosen: api.Filters) -> Done:
+    if len(plan.lanes) > api.AT_ONCE:
+        return _in_turn("retry", plan.target, list(zip(plan.courses, plan.each)), chosen)
     retried = api.carry_out_retry(plan, chosen)
     text = _("Target {name}: {n} operations are planned again, {lanes} lanes start again.")
-    return Done(text.format(name=plan.target, n=retried.operations, lanes=retried.restarted))
+    told = [text.format(name=plan.target, n=retried.operations, lanes=retried.restarted)]
+    if plan.waiting:
+        told.append(_("Lanes that make their next attempt at once: {n}").format(n=plan.waiting))
+    return Done(" ".join(told))
+
+
+def _in_turn(action: str, target: str, items: list[tuple[str, str]], chosen: api.Filters) -> Done:
+    """Start a job for many lanes of one target. What does not fit into it is for the next one."""
+    return start(action, items[: api.MOST_ITEMS], target=target, course=chosen.course, arguments=chosen.as_dict())
+
+
+@attrs.frozen
+class _Skips:
+    """The plans of one target, which are too many for one request. ``token`` names them all."""
+
+    target: str
+    plans: tuple[api.SkipPlan, ...]
+    token: str
+
+
+def _skip_plans(chosen: api.Filters) -> list[api.SkipPlan] | list[_Skips]:
+    """Return a plan for each lane, or for each target if these are many."""
+    plans = sorted(api.skip_plans(chosen), key=lambda plan: plan.target)
+    if len(plans) <= api.AT_ONCE:
+        return plans
+    by_target = [(name, tuple(of_it)) for name, of_it in groupby(plans, key=lambda plan: plan.target)]
+    return [_Skips(name, of_it, api.token_of("skips", *(one.token for one in of_it))) for name, of_it in by_target]
+
+
+def _skip(plan: api.SkipPlan | _Skips, chosen: api.Filters) -> Done:
+    if isinstance(plan, _Skips):
+        return _in_turn("skip", plan.target, [(one.course_key, one.token) for one in plan.plans], chosen)
+    return _skipped(plan, chosen)
+
+
+def _about_skips(plan: _Skips) -> Iterator[str]:
+    text = _("{name}: {n} operations would be skipped permanently, in {lanes} lanes. This cannot be undone.")
+    problems = [problem for one in plan.plans for problem in one.problems]
+    yield text.format(name=plan.target, n=len(problems), lanes=len(plan.plans))
+    yield from in_background(len(plan.plans))
+    yield from first_of([_problem(problem) for problem in problems])
 
 
 def _about_skip(plan: api.SkipPlan) -> Iterator[str]:

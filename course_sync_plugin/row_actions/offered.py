@@ -12,16 +12,19 @@ from django.http import Http404
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import UnknownName
 from course_sync_plugin.keys import course_of_entity
-from course_sync_plugin.models import Course, Exclusion, HeldRun, Lane, Target, digest_of
+from course_sync_plugin.models import Course, Exclusion, HeldRun, Job, Lane, Target, digest_of
 from course_sync_plugin.roles.access import Access
 from course_sync_plugin.row_actions.action import RowAction
+from course_sync_plugin.row_actions.backfill import BACKFILL, may_fill
 from course_sync_plugin.row_actions.courses import EXCLUDE, SYNC
 from course_sync_plugin.row_actions.decisions import decision
 from course_sync_plugin.row_actions.error_causes import STEPS, cause_step, may_step
 from course_sync_plugin.row_actions.exclusions import INCLUDE
 from course_sync_plugin.row_actions.held_runs import APPROVE
+from course_sync_plugin.row_actions.jobs import STOP
 from course_sync_plugin.row_actions.lanes import RESET, pause, resume, retry, skip
-from course_sync_plugin.row_actions.targets import SET_TOKEN, TEST, rotation
+from course_sync_plugin.row_actions.remote_checks import CHECK, REPAIR
+from course_sync_plugin.row_actions.targets import SET_SECRET, SET_TOKEN, TEST, rotation
 from course_sync_plugin.upkeep.targets.change import get_target
 
 
@@ -30,7 +33,8 @@ class Offered:
     """An action that is offered. ``find`` returns its row, or None.
 
     ``of_site``: it concerns more than one course. ``has_secret``: it shows or takes a secret, which only a page may do.
-    ``of_cause``: it can be limited to a cause of errors. ``may_act``: decides who may act on a cause.
+    ``of_cause``: it can be limited to a cause of errors. ``may_act``: decides who may act on a cause, or, if
+    the action is not limited to a cause, who may act at all.
     """
 
     action: RowAction
@@ -47,7 +51,7 @@ class Offered:
         """
         if chosen.cause and not self.of_cause:
             raise Http404  # it would act on more than the address says
-        decide = self.may_act if chosen.cause else None
+        decide = self.may_act if chosen.cause or not self.of_cause else None
         if not (decide(access, chosen) if decide else self._may_act(access, chosen.course)):
             raise PermissionDenied
         row = self.find(chosen)
@@ -69,6 +73,11 @@ def _target(chosen: api.Filters) -> Target | None:
         return get_target(chosen.target)
     except UnknownName:
         return None
+
+
+def _target_or_all(chosen: api.Filters) -> api.Filters | None:
+    """Return the names, unless they name a course: the action would do more."""
+    return chosen if not chosen.course and (not chosen.target or _target(chosen)) else None
 
 
 def _lane(chosen: api.Filters) -> Lane | None:
@@ -97,6 +106,19 @@ def _exclusion(chosen: api.Filters) -> Exclusion | None:
     return rows.filter(target=target).select_related("target", "course").first() if target else None
 
 
+def _job(chosen: api.Filters) -> Job | None:
+    key = int(chosen.id) if chosen.id.isascii() and chosen.id.isdigit() and len(chosen.id) < 19 else 0
+    return Job.objects.defer("items").filter(pk=key).first()
+
+
+def _may_act_on_job(access: Access, chosen: api.Filters) -> bool:
+    """Tell whether a user may act where the job acts. Raises Http404 if there is none, or if the user sees none."""
+    job = _job(chosen)
+    if job is None or not access.sees.includes(job.org, job.course_key):
+        raise Http404
+    return access.acts.includes(job.org, job.course_key)
+
+
 def _itself(chosen: api.Filters) -> api.Filters:
     return chosen
 
@@ -117,8 +139,13 @@ _ALL = (
     Offered(EXCLUDE, _entity),
     Offered(INCLUDE, _exclusion),
     *(Offered(decision(take), _itself) for take in ("openedx", "remote", "base", "accept", "reject")),
+    Offered(STOP, _job, may_act=_may_act_on_job),
+    Offered(BACKFILL, _target_or_all, may_act=may_fill),
+    Offered(CHECK, _target, of_site=True),
+    Offered(REPAIR, _job, may_act=_may_act_on_job),
     Offered(TEST, _target, of_site=True),
     Offered(SET_TOKEN, _target, of_site=True, has_secret=True),
+    Offered(SET_SECRET, _target, of_site=True, has_secret=True),
     Offered(rotation(24), _target, of_site=True, has_secret=True),
     Offered(rotation(0), _target, of_site=True, has_secret=True),
 )

@@ -1,4 +1,4 @@
-"""The actions on a target: test it, rotate its secret, and set its access token."""
+"""The actions on a target: test it, rotate or set its secret, and set its access token."""
 
 from __future__ import annotations
 
@@ -105,6 +105,33 @@ SET_TOKEN = RowAction(
     describe=_about_token,
     carry_out=_set_token,
     asks=gettext_lazy("The new access token"),
+)
+
+
+def _about_secret(plan: api.RotationPlan) -> Iterator[str]:
+    text = _("Target {name}, {host}, would get the secret that you enter below.")
+    yield text.format(name=plan.name, host=plan.host or _("no host"))
+    if plan.signs:
+        yield _("From then on messages are signed with it alone. Enter the secret that the receiver has.")
+    else:
+        yield _("From then on notices without it are refused. Enter the secret that the other system has.")
+    yield _("Lanes that are failing or wait for an attempt go on at once.")
+    yield _("The secret is stored encrypted, and it is never shown.")
+
+
+def _set_secret(_target: Target, plan: api.RotationPlan, entered: str) -> Done:
+    api.set_secret_shown(plan, entered)
+    return Done(_("Target {name} has a new secret.").format(name=plan.name))
+
+
+#: Takes the secret that the receiver has: the other way round than a rotation.
+SET_SECRET = RowAction(
+    name="set-secret",
+    label=gettext_lazy("Set the secret"),
+    plans=lambda target: [api.rotation_plan(target.name, 0)],
+    describe=_about_secret,
+    carry_out=_set_secret,
+    asks=gettext_lazy("The secret, such as whsec_…"),
 )
 
 TEST = RowAction("test", gettext_lazy("Test"), _test_plans, _about_test, _test)

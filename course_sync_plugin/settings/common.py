@@ -98,8 +98,8 @@ from typing import Any
 
 # .. setting_name: COURSE_SYNC_RETENTION_DAYS
 # .. setting_default: 30
-# .. setting_description: Days after which attempts, the log of syncs and journal rows that every lane has passed are
-#     pruned.
+# .. setting_description: Days after which attempts, the log of syncs, background jobs that ended and journal rows
+#     that every lane has passed are pruned.
 
 # .. setting_name: COURSE_SYNC_PROBLEM_RETENTION_DAYS
 # .. setting_default: 90

@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django import template
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from course_sync_plugin import api
+from course_sync_plugin.data import utc_text
+from course_sync_plugin.row_actions.offered import OFFERED
 
 register = template.Library()
 
@@ -34,12 +36,33 @@ def attention_url(context: dict[str, Any], one: api.Attention) -> str:
 
 
 @register.filter
+def course_address(key: str) -> str:
+    """Return the address of the page of a course; empty for a text that no course has as its key."""
+    try:
+        return reverse("course_sync:course", args=[key])
+    except NoReverseMatch:
+        return ""
+
+
+@register.filter
+def action_label(name: str) -> str:
+    """Return what a link to the page of an action says."""
+    return str(OFFERED[name].action.label)
+
+
+@register.filter
 def moment(value: datetime | str | None) -> str:
     """Return a time in UTC as HTML, or a dash. A program can read it, and a person in the form of their language."""
     if not value:
         return "–"
     at = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
     return format_html('<time datetime="{}">{}</time>', at.astimezone(UTC).isoformat(), api.local_time(at))
+
+
+@register.filter
+def utc(value: datetime) -> str:
+    """Return a time as addresses have it."""
+    return utc_text(value)
 
 
 @register.filter

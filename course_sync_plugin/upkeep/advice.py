@@ -9,7 +9,9 @@ import attrs
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from course_sync_plugin.exceptions import UnknownName
 from course_sync_plugin.models import ProblemState
+from course_sync_plugin.targets.registry import targets
 
 
 @attrs.frozen
@@ -19,6 +21,21 @@ class Advice:
     meaning: str | Promise
     action: str | Promise
 
+
+_TOKEN_REFUSED = Advice(
+    _("The other system does not accept the access token, or a server before it does not let us in."),
+    _(
+        "Read the reason. For another token: 'set-token' stores it, and the lanes go on. Otherwise correct what the "
+        "reason names, test it with 'test TARGET', then use 'resume'."
+    ),
+)
+_NO_RIGHT = Advice(
+    _("The user of the access token may not do this in the other system."),
+    _(
+        "Read the reason. Give the user the right there, or take the token of another user with 'set-token'; then "
+        "'retry'."
+    ),
+)
 
 #: Keys are a class of an error, with the HTTP status or its first digit where that says more. The most exact key holds.
 ADVICE: Mapping[tuple[str, int | None], Advice] = MappingProxyType(
@@ -123,15 +140,45 @@ ADVICE: Mapping[tuple[str, int | None], Advice] = MappingProxyType(
 )
 
 
+#: The same for targets that sign in with an access token and sign no messages. Where there is no key, ``ADVICE`` holds.
+TOKEN_ADVICE: Mapping[tuple[str, int | None], Advice] = MappingProxyType(
+    {
+        ("ConfigurationError", 401): _TOKEN_REFUSED,
+        ("ConfigurationError", 403): _TOKEN_REFUSED,
+        ("PermanentError", 401): _NO_RIGHT,
+        ("PermanentError", 403): _NO_RIGHT,
+        ("PermanentError", 404): Advice(
+            _("The other system does not have the object, or the user of the access token may not see it."),
+            _(
+                "Look there whether it was deleted, and whether the user may see it. Then use 'retry', or 'unlink' the "
+                "course if its counterpart is gone."
+            ),
+        ),
+    }
+)
+
+
 #: States that need no class of an error: they say themselves what is to be done.
 _WITHOUT_CLASS = (ProblemState.PARKED.value, ProblemState.MISPLACED.value, "unreachable")
 
 
-def advice_for(error_class: str | None, status: int | None = None, state: str = "") -> Advice:
-    """Return the advice for an error, by its class, its HTTP status and the state of its problem."""
+def advice_for(error_class: str | None, status: int | None = None, state: str = "", *, backend: str = "") -> Advice:
+    """Return the advice for an error, by its class, its HTTP status and the state of its problem.
+
+    ``backend``: that of the target. A target with an access token needs other advice than one that signs.
+    """
     if state in _WITHOUT_CLASS and not error_class:
         return ADVICE[state, None]
     name = error_class or ""
     hundreds = status // 100 if status else None
-    found = (ADVICE.get((name, key)) for key in (status, hundreds, None))
+    tables = (TOKEN_ADVICE, ADVICE) if _uses_token(backend) else (ADVICE,)
+    found = (table.get((name, key)) for key in (status, hundreds, None) for table in tables)
     return next((advice for advice in found if advice), ADVICE["", None])
+
+
+def _uses_token(backend: str) -> bool:
+    """Tell whether targets of this kind sign in with an access token. A kind of another package may be gone."""
+    try:
+        return bool(backend) and targets.get(backend).uses_token
+    except UnknownName:
+        return False

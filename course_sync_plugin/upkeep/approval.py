@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from course_sync_plugin.data import Operation
 from course_sync_plugin.exceptions import CourseSyncError, UnknownName
 from course_sync_plugin.models import HeldRun, OperatorAction, digest_of
 from course_sync_plugin.structure.sources import get_source
@@ -18,12 +19,21 @@ from course_sync_plugin.upkeep.plan_tokens import by_token, no_longer_valid, tok
 
 
 @attrs.frozen
+class DeletedEntity:
+    """An entity that would be deleted. ``title``: empty if it has none."""
+
+    entity_type: str
+    entity_id: str
+    title: str
+
+
+@attrs.frozen
 class HeldPlan:
     """The result that approving a held run would have now.
 
     ``published_version``: the version that is published now. ``deletes``: the ids of the entities that would be
     deleted, ``of`` how many. ``token`` names the course, this version and these ids. ``error`` says why the course
-    cannot be read; then there is no token.
+    cannot be read; then there is no token. ``entities``: the same entities, parents before their children.
     """
 
     course_key: str
@@ -32,6 +42,7 @@ class HeldPlan:
     of: int
     error: str = ""
     token: str = ""
+    entities: tuple[DeletedEntity, ...] = ()
 
 
 @attrs.frozen
@@ -81,7 +92,15 @@ def _plan(held: HeldRun) -> HeldPlan:
         return HeldPlan(course_key, held.published_version, (), held.of, error.message)
     version, deletes = result.published_version, tuple(deleted_ids(result.operations))
     token = token_of(course_key, version, set_digest(deletes))
-    return HeldPlan(course_key, version, deletes, held.of, token=token)
+    return HeldPlan(course_key, version, deletes, held.of, token=token, entities=tuple(_deleted(result.operations)))
+
+
+def _deleted(operations: Sequence[Operation]) -> Iterator[DeletedEntity]:
+    """Yield what the operations delete. They delete children first."""
+    for one in reversed(operations):
+        if one.operation == "delete":
+            title = one.previous.get("display_name")
+            yield DeletedEntity(one.entity_type, one.entity_id, title if isinstance(title, str) else "")
 
 
 def _carry_out(plan: HeldPlan) -> SyncResult:

@@ -8,13 +8,14 @@ from enum import Enum
 
 import attrs
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import toggles
 from course_sync_plugin.keys import org_of
 from course_sync_plugin.lanes.due import make_lanes, missing_lanes
-from course_sync_plugin.models import Course, Lane, Target
+from course_sync_plugin.models import Course, Lane, Target, bulk, digest_of
 from course_sync_plugin.sync.course import Outcome
 from course_sync_plugin.upkeep.audit import only, record
 from course_sync_plugin.upkeep.courses import among, published_courses
@@ -174,7 +175,7 @@ def plan_backfill(courses: Sequence[str], target: str = "", limit: int | None = 
     wanted = [course for course in rows if course.key not in skipped]
     recorded = [course for course in wanted if course.last_position]
     lacking = defaultdict(list)
-    for target_without_lane, course in missing_lanes(targets, recorded, Lane.objects.all()):
+    for target_without_lane, course in missing_lanes(targets, recorded, _lanes(recorded)):
         lacking[course.key].append(target_without_lane)
     lanes = (Gap(course, tuple(lacking[course.key])) for course in recorded if course.key in lacking)
     unrecorded = sorted((course for course in wanted if not course.last_position), key=_last_attempt)
@@ -185,8 +186,16 @@ def plan_backfill(courses: Sequence[str], target: str = "", limit: int | None = 
 def _rows(courses: Sequence[str]) -> list[Course]:
     """Return the rows of courses in their order; for a course without a row, one that is not saved. One query."""
     rows = Course.objects.only("key", "org", "last_position", "lease_until")
+    if len(courses) <= bulk.ROWS:
+        rows = rows.filter(key_digest__in=[digest_of(key) for key in courses])
     known = {course.key: course for course in rows}
     return [known.get(key) or Course(key=key, org=org_of(key)) for key in courses]
+
+
+def _lanes(courses: Sequence[Course]) -> QuerySet[Lane]:
+    """Return the lanes of some courses. If there are many, those of all: no condition holds so many keys."""
+    lanes = Lane.objects.all()
+    return lanes.filter(course__in=[course.pk for course in courses]) if len(courses) <= bulk.ROWS else lanes
 
 
 def _skipped(courses: Sequence[Course], only: Target | None) -> dict[str, Filled]:

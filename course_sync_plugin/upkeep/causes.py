@@ -31,8 +31,20 @@ TREND_DAYS = 7
 #: The fewest characters of a digest that name a cause.
 FEWEST = 8
 
-_COLUMNS = ("pk", "lane__target__name", "error_class", "status", "state", "reason", "since", "lane__course_id")
-_LANE_COLUMNS = ("pk", "course_id", "target__name", "error_class", "failing", "last_error", "retrying_since")
+_COLUMNS = (
+    *("pk", "lane__target__name", "error_class", "status", "state", "reason", "since", "lane__course_id"),
+    "lane__target__backend",
+)
+_LANE_COLUMNS = (
+    "pk",
+    "course_id",
+    "target__name",
+    "target__backend",
+    "error_class",
+    "failing",
+    "last_error",
+    "retrying_since",
+)
 _TARGET_COLUMNS = ("target__breaker_opened_at", "target__breaker_error", "target__disabled_reason")
 
 
@@ -49,6 +61,7 @@ class Cause:
     ``count``: the number of operations or lanes. ``parked``: the number of operations parked behind them. ``first``,
     ``last``: when the oldest and the newest began. ``example``: the key of the oldest problem or lane. ``keys``: those
     of all of them. ``courses``: the keys of the courses concerned. ``began``: the times at which they began.
+    ``backend``: that of the target.
     """
 
     target: str
@@ -65,6 +78,7 @@ class Cause:
     keys: list[int] = attrs.field(factory=list)
     courses: set[int] = attrs.field(factory=set)
     began: list[datetime] = attrs.field(factory=list)
+    backend: str = ""
 
     @property
     def digest(self) -> str:
@@ -147,12 +161,13 @@ def _of_problems(chosen: QuerySet[Problem]) -> list[Cause]:
     behind = _behind(chosen)
     causes: dict[tuple[Any, ...], Cause] = {}
     of_problem: dict[int, Cause] = {}
-    for pk, target, error_class, status, state, reason, since, course in rows:
+    for pk, target, error_class, status, state, reason, since, course, backend in rows:
         if state == ProblemState.PARKED and _root(pk, behind) in heads:
             continue
         key = (target, error_class, status, state, normalised(reason))
         cause = causes.setdefault(
-            key, Cause(target, "operations", error_class or "", status, state, reason, pk, since, since)
+            key,
+            Cause(target, "operations", error_class or "", status, state, reason, pk, since, since, backend=backend),
         )
         cause.add(pk, course, since)
         of_problem[pk] = cause
@@ -186,7 +201,8 @@ def _of_lanes(chosen: QuerySet[Lane]) -> list[Cause]:
     for row in stopped.values(*_LANE_COLUMNS, *_TARGET_COLUMNS):
         what, error_class, error, since = _of_lane(row)
         key = (row["target__name"], what, error_class, normalised(error))
-        first = Cause(key[0], what, error_class, None, "", error, row["pk"], since, since)
+        backend = row["target__backend"]
+        first = Cause(key[0], what, error_class, None, "", error, row["pk"], since, since, backend=backend)
         causes.setdefault(key, first).add(row["pk"], row["course_id"], since)
     return list(causes.values())
 
@@ -236,7 +252,7 @@ def _examples_of_lanes(causes: Iterable[Cause]) -> dict[int, dict[str, Any]]:
 def _as_dict(cause: Cause, examples: Mapping[int, Mapping[str, Any]], now: datetime) -> dict[str, Any]:
     example = examples.get(cause.example, {})
     status = cause.status or example.get("status")  # a lane does not store the status: its newest attempt does
-    advice = advice_for(cause.error_class, status, cause.state or cause.what)
+    advice = advice_for(cause.error_class, status, cause.state or cause.what, backend=cause.backend)
     return {
         "cause": cause.digest,
         "target": cause.target,

@@ -16,7 +16,7 @@ from course_sync_plugin.data import utc_text
 from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError, UnknownName
 from course_sync_plugin.models import Activity, Conflict, ConflictState, Proposal, ProposalState, digest_of
 from course_sync_plugin.replication.inbound.decide import link_of_takeable, reject_proposal, resolve_conflict
-from course_sync_plugin.replication.inbound.write_back import accept_proposal
+from course_sync_plugin.replication.inbound.write_back import accept_proposal, why_never_written, why_no_author
 from course_sync_plugin.replication.merge.replica import Take
 from course_sync_plugin.replication.store.proposals import PENDING
 from course_sync_plugin.upkeep.audit import record
@@ -32,7 +32,8 @@ MOST = 1000
 class Decision:
     """What a decision would do: ``field`` of an entity gets ``value`` in place of ``instead_of``.
 
-    ``id``: of the conflict or the proposal. ``take``: the side that is taken, or ``accept`` or ``reject``.
+    ``id``: of the conflict or the proposal. ``take``: the side that is taken, or ``accept`` or ``reject``. ``warning``:
+    why it would fail now; empty if nothing of that kind is known.
     """
 
     id: int
@@ -44,6 +45,7 @@ class Decision:
     value: Any
     instead_of: Any
     token: str
+    warning: str = ""
 
 
 @attrs.frozen
@@ -106,17 +108,27 @@ def proposal_plan(proposal_id: int, decision: str) -> Decision:
     return decision_of(_get_proposal(proposal_id), decision)
 
 
-def decision_of(proposal: Proposal, decision: str) -> Decision:
-    """Return what ``accept`` or ``reject`` would do to this proposal. Raises ConfigurationError if it has ended."""
+def decision_of(proposal: Proposal, decision: str, no_author: str | None = None) -> Decision:
+    """Return what ``accept`` or ``reject`` would do to this proposal. Raises ConfigurationError if it has ended.
+
+    ``no_author``: what :func:`why_no_author` returned for other proposals of the same plan.
+    """
     if proposal.state not in PENDING:
         text = _("Proposal {id} has ended already: {state}.")
         raise ConfigurationError(text.format(id=proposal.pk, state=proposal.get_state_display()))
     value, now = (proposal.value, proposal.base) if decision == "accept" else (proposal.base, proposal.value)
     token = token_of(decision, str(proposal.pk), proposal.state, repr(value), repr(now))
-    return _decision(proposal, decision, value, now, token)
+    warning = _why_not(proposal, no_author) if decision == "accept" else ""
+    return _decision(proposal, decision, value, now, token, warning)
 
 
-def _decision(row: Conflict | Proposal, take: str, value: Any, instead_of: Any, token: str) -> Decision:
+def _why_not(proposal: Proposal, no_author: str | None) -> str:
+    return why_never_written(proposal) or (why_no_author() if no_author is None else no_author)
+
+
+def _decision(
+    row: Conflict | Proposal, take: str, value: Any, instead_of: Any, token: str, warning: str = ""
+) -> Decision:
     return Decision(
         id=row.pk,
         course_id=row.course.key,
@@ -127,6 +139,7 @@ def _decision(row: Conflict | Proposal, take: str, value: Any, instead_of: Any, 
         value=value,
         instead_of=instead_of,
         token=token,
+        warning=warning,
     )
 
 

@@ -32,6 +32,11 @@ BREAKER_STATES, TARGET_STATES = ("closed", "half-open", "open"), (*STATES, "no c
 _SITE: Sequence[tuple[str, str, Callable[[Status], float | None]]] = (
     ("courses", "Courses that were recorded, or could not be read.", lambda status: status["courses_total"]),
     ("courses_in_step", "Courses that are in step at all their targets.", lambda status: status["courses_in_step"]),
+    (
+        "courses_waiting_for_link",
+        "Courses that are in step but for a target to which they are not linked.",
+        lambda status: status["courses_waiting_for_link"],
+    ),
     ("courses_unreadable", "Courses that cannot be read.", lambda status: status["courses_unreadable"]),
     (
         "courses_not_recorded",

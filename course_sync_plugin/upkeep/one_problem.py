@@ -43,7 +43,7 @@ def _waiting(rows: Sequence[Problem]) -> defaultdict[int, list[Problem]]:
 
 
 def _as_dict(row: Problem, waiting: Sequence[Problem]) -> dict[str, Any]:
-    advice = advice_for(row.error_class, row.status, row.state)
+    advice = advice_for(row.error_class, row.status, row.state, backend=row.lane.target.backend)
     return {
         "target": row.lane.target.name,
         "course_id": row.lane.course.key,

@@ -26,7 +26,8 @@ class RetryPlan:
     ``problems``: the failed operations, which are planned anew from the present course, with those parked behind them.
     ``courses``: those of the lanes concerned, sorted. ``lanes``: the keys of these lanes, in the same order.
     ``failing``: how many of these lanes are stopped and start again; ``waiting``: how many wait for their next attempt
-    and make it at once. ``token`` names the target, the operations and the failing lanes.
+    and make it at once. ``token`` names the target, the operations and the failing lanes. ``each``: the token that the
+    plan of each course alone would have, in the order of ``courses``.
     """
 
     target: str
@@ -36,6 +37,7 @@ class RetryPlan:
     waiting: int
     lanes: tuple[int, ...]
     token: str
+    each: tuple[str, ...] = ()
 
 
 def retry_plans(chosen: Filters) -> list[RetryPlan]:
@@ -99,7 +101,9 @@ def _of_cause(
 def _plan(name: str, problems: Sequence[OpenProblem], lanes: Sequence[Lane]) -> RetryPlan:
     lanes = sorted(lanes, key=lambda lane: lane.course.key)
     failing = sorted(lane.pk for lane in lanes if lane.failing)
-    ids = [*(str(problem.id) for problem in problems), "failing", *map(str, failing)]
+    of_course = defaultdict(list)
+    for problem in problems:
+        of_course[problem.course_key].append(problem)
     return RetryPlan(
         target=name,
         problems=tuple(problems),
@@ -107,5 +111,13 @@ def _plan(name: str, problems: Sequence[OpenProblem], lanes: Sequence[Lane]) -> 
         failing=len(failing),
         waiting=sum(bool(lane.attempts) and not lane.failing for lane in lanes),
         lanes=tuple(lane.pk for lane in lanes),
-        token=token_of("retry", str(lanes[0].target_id), name, *ids),
+        token=_token(name, problems, lanes),
+        each=tuple(_token(name, of_course[lane.course.key], [lane]) for lane in lanes),
     )
+
+
+def _token(name: str, problems: Sequence[OpenProblem], lanes: Sequence[Lane]) -> str:
+    """Return the token of a plan for these lanes of one target, with the problems in them."""
+    failing = sorted(lane.pk for lane in lanes if lane.failing)
+    ids = [*(str(problem.id) for problem in problems), "failing", *map(str, failing)]
+    return token_of("retry", str(lanes[0].target_id), name, *ids)

@@ -10,7 +10,7 @@ from edx_django_utils.monitoring import TelemetryBackend
 from waffle.testutils import override_switch
 
 from course_sync_plugin import api, tasks
-from course_sync_plugin.models import DatabaseNow, Lane, Marker
+from course_sync_plugin.models import DatabaseNow, Job, Lane, Marker
 from course_sync_plugin.testing.faults import Refuse
 from tests.integration.courses import COURSE, a_course
 from tests.integration.upkeep.test_status import OTHER
@@ -121,6 +121,36 @@ class TestDeliveries:
     def test_excluded(self, lane, monkeypatch):
         monkeypatch.setattr("course_sync_plugin.toggles.is_excluded", lambda course_key: True)
         assert monitored(tasks.deliver_lane, lane.pk) == {"course_sync_outcome": "excluded"}
+
+
+class TestJobs:
+    @pytest.fixture
+    def sent(self, monkeypatch) -> list:
+        found: list = []
+        monkeypatch.setattr(tasks, "_send", lambda task, *args, **options: found.append(task))
+        return found
+
+    def test_a_task_carries_them_on_and_wakes_the_lanes(self, shelf, receiver, sent):
+        shelf.put(a_course("v1"))
+        api.start_job("backfill", [(COURSE, api.gap_token(COURSE))])
+        assert monitored(tasks.run_jobs)["course_sync_more"] == 0
+        assert Job.objects.get().state == "finished"
+        assert sent == [tasks.deliver_lane]
+
+    def test_what_is_left_is_for_the_next_task(self, shelf, sent, monkeypatch):
+        monkeypatch.setattr(tasks, "LONGEST", -1)
+        shelf.put(a_course("v1"))
+        api.start_job("backfill", [(COURSE, api.gap_token(COURSE))])
+        assert monitored(tasks.run_jobs)["course_sync_more"] == 1
+        assert sent == [tasks.run_jobs]
+
+    @pytest.mark.parametrize("task", [tasks.sync_marked, tasks.sweep])
+    def test_wake_ups_find_jobs_that_wait(self, shelf, sent, task):
+        task()
+        assert tasks.run_jobs not in sent
+        api.start_job("backfill", [(COURSE, "")])
+        task()
+        assert sent.count(tasks.run_jobs) == 1
 
 
 def test_a_sweep(shelf):

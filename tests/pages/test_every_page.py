@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from course_sync_plugin import api
+
 ARABIC = re.compile("[\u0621-\u064a]")
 
 #: The pages of a site, with the key of the course.
@@ -21,6 +23,8 @@ PAGES = [
     "/course_sync/conflicts/",
     "/course_sync/proposals/",
     "/course_sync/history/?kind=all",
+    "/course_sync/jobs/",
+    "/course_sync/jobs/{job}/",
     "/course_sync/courses/",
     "/course_sync/courses/{course}/",
     "/course_sync/courses/{course}/tree/?target=crm&entity={course}",
@@ -37,20 +41,31 @@ VIEWS = {
 }
 
 
+@pytest.fixture
+def pages(course) -> list[str]:
+    """Return the addresses of the pages. One shows a background job with everything that such a page can have."""
+    with api.acting("somebody", "a check before the term " * 20):
+        job = api.start_job("check-remote", [(course, "token")] * 3, target="canvas")
+    finding = {"course_id": course, "entity_id": course, "what": "it is missing there", "repair": "it is created"}
+    job.state, job.position, job.errors, job.results = "running", 1, ["an error " * 50], {"findings": [finding]}
+    job.save()
+    return [address.format(course=course, job=job.pk) for address in PAGES]
+
+
 @pytest.mark.parametrize("view", VIEWS)
-def test_everybody_can_use_it(sign_in, course, view):
+def test_everybody_can_use_it(sign_in, pages, view):
     window = sign_in(is_superuser=True, options=VIEWS[view])
-    for address in PAGES:
-        window.open(address.format(course=course))
+    for address in pages:
+        window.open(address)
         assert window.violations() == [], address
         assert not window.is_too_wide(), address
 
 
-def test_right_to_left(sign_in, course):
+def test_right_to_left(sign_in, pages):
     """With the longest words of another script on the narrowest window."""
     window = sign_in(is_superuser=True, options={"locale": "ar", **VIEWS["narrow"]})
-    for address in PAGES:
-        page = window.open(address.format(course=course))
+    for address in pages:
+        page = window.open(address)
         assert page.evaluate("[document.documentElement.lang, getComputedStyle(document.body).direction]") == [
             "ar",
             "rtl",

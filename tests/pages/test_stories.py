@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from course_sync_plugin import api
 
 
@@ -79,4 +81,58 @@ def test_a_cause_is_resolved_and_comes_back(sign_in, course, systems):
     page.get_by_text("reopened: it came back").wait_for()
     page.get_by_text("1 step of operators").click()
     page.get_by_text("resolved — the receiver is mended").wait_for()
+    assert window.violations() == []
+
+
+def test_the_time_is_narrowed_by_selecting_a_part_of_the_drawing(sign_in, course):
+    page = sign_in(is_superuser=True).open("/course_sync/history/?kind=attempt")
+    shown = page.locator("tbody tr").count()
+    place = page.locator("svg.bars").bounding_box()
+    middle = place["y"] + place["height"] / 2
+    page.mouse.move(place["x"] + 2, middle)
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] / 4, middle)
+    page.mouse.move(place["x"] + place["width"] / 2, middle)
+    with page.expect_navigation():
+        page.mouse.up()
+    page.get_by_text("Nothing was found.").wait_for()
+    since, until = (page.get_by_label(name).input_value() for name in ("Since", "Until"))
+    assert "" < since < until
+    assert page.get_by_label("What").input_value() == "attempt"
+    page.go_back()
+    assert page.locator("tbody tr").count() == shown
+    page.locator("svg.bars a").last.click()
+    page.wait_for_url("**since=**")
+    assert 0 < page.locator("div[aria-labelledby=history] tbody tr").count() <= shown
+
+
+def test_a_long_action_is_followed_and_stopped(sign_in, course, systems, monkeypatch):
+    """An operator retries what failed: it is planned, begun, followed on its page, and stopped half-way."""
+    monkeypatch.setattr(api, "AT_ONCE", 0)
+    window = sign_in(is_superuser=True)
+    page = window.open("/course_sync/errors/")
+    page.get_by_role("link", name="Retry").first.click()
+    page.get_by_text("This is done in the background").wait_for()
+    page.get_by_label("Note").fill("the receiver is mended")
+    page.get_by_role("button", name="Do exactly this").click()
+    page.get_by_text("tems that are dealt with: 0 of 1").wait_for()
+    page.get_by_text("the receiver is mended").wait_for()
+    assert window.violations() == []
+    page.goto("/course_sync/")
+    page.get_by_role("link", name=re.compile(r"^Job \d")).click()
+    page.evaluate("window.isTheSame = true")
+    (job_id,) = api.due_jobs()
+    systems.receiver.faults.clear()
+    api.run_job(job_id)
+    page.get_by_text("tems that are dealt with: 1 of 1").wait_for()  # the page asks by itself
+    page.get_by_text("finished").wait_for()
+    assert page.evaluate("window.isTheSame")
+    api.deliver_until_empty()
+    assert api.problems() == []
+    other = api.start_job("backfill", [(course, "")])
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    page.get_by_role("link", name=f"{other.pk}: Record what was never recorded").click()
+    page.get_by_role("link", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Do exactly this").click()
+    page.get_by_text("stopped").wait_for()
     assert window.violations() == []

@@ -104,7 +104,7 @@ def test_optimize(old, database_url):
 @pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
 def test_the_same_on_every_database(old):
     plan = api.Prune().plan()
-    rows = {"attempts": 0, "sync_log": 0, "problems": 0, "operations": 24, "runs": 4, "inbound_events": 0}
+    rows = {"attempts": 0, "sync_log": 0, "problems": 0, "operations": 24, "runs": 4, "inbound_events": 0, "jobs": 0}
     assert plan.rows == api.prune().rows == rows
     assert JournalOperation.objects.count() == 2
     assert {one.final for one in api.summaries(days=60)} <= {True}

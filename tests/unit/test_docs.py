@@ -17,7 +17,7 @@ from course_sync_plugin.models import OPEN_STATES
 from course_sync_plugin.sanitize import limits
 from course_sync_plugin.settings.common import DEFAULTS
 from course_sync_plugin.targets.registry import targets
-from course_sync_plugin.upkeep.advice import ADVICE
+from course_sync_plugin.upkeep.advice import ADVICE, TOKEN_ADVICE
 from course_sync_plugin.upkeep.status.lanes import STATES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +112,9 @@ def test_the_page_of_errors_is_the_table_in_the_code():
     """Each class and status has its section, with the same sentences, and there is no other section."""
     parts = re.split(r"^(.+)\n\*+\n", (DOCS / "references" / "errors.rst").read_text("utf-8"), flags=re.MULTILINE)[1:]
     written = {head: " ".join(text.split()) for head, text in zip(parts[::2], parts[1::2])}
-    assert written == {heading_of(*key): f"{one.meaning} To do: {one.action}" for key, one in ADVICE.items()}
+    told = {heading_of(*key): one for key, one in ADVICE.items()}
+    told |= {f"{heading_of(*key)}, with an access token": one for key, one in TOKEN_ADVICE.items()}
+    assert written == {head: f"{one.meaning} To do: {one.action}" for head, one in told.items()}
 
 
 def heading_of(name: str, status: int | None) -> str:

@@ -96,6 +96,7 @@ def test_the_names_of_tasks_stay():
         "deliver_lane",
         "sweep",
         "notify",
+        "run_jobs",
         "prune",
         "update_catalog_data",
         "restore_catalog_columns",

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from course_sync_plugin.admin.shared.permissions import may_act
 from course_sync_plugin.admin.shared.read_only import LARGEST_KEY, ReadOnlyAdmin
 from course_sync_plugin.row_actions.action import MOST_ROWS, RowAction, shown_plans
-from course_sync_plugin.row_actions.form import carry_out_form
+from course_sync_plugin.row_actions.form import carry_out_form, secrets_in
 
 
 class ActingAdmin(ReadOnlyAdmin):
@@ -64,7 +64,7 @@ class ActingAdmin(ReadOnlyAdmin):
         return self._page(request, action, rows, "confirm", context)
 
     def _carry_out(self, request: HttpRequest, action: RowAction, rows: Sequence[Any]) -> HttpResponse:
-        if secrets := carry_out_form(request, action, rows):
+        if secrets := secrets_in(carry_out_form(request, action, rows)):
             return self._page(request, action, rows, "secret", {"secrets": secrets})
         return HttpResponseRedirect(self._back(rows))
 

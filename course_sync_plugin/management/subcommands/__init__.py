@@ -10,6 +10,7 @@ from course_sync_plugin.management.subcommands.drift import DRIFT
 from course_sync_plugin.management.subcommands.errors import ERRORS
 from course_sync_plugin.management.subcommands.exclude_include import EXCLUDE, INCLUDE
 from course_sync_plugin.management.subcommands.export_import import EXPORT, IMPORT
+from course_sync_plugin.management.subcommands.jobs import JOBS, STOP_JOB
 from course_sync_plugin.management.subcommands.links import LINK, LINKS, UNLINK
 from course_sync_plugin.management.subcommands.notify import NOTIFY
 from course_sync_plugin.management.subcommands.pause_resume import PAUSE, RESUME
@@ -72,6 +73,8 @@ SUBCOMMANDS = (
     CONFIRM_SITE,
     REMOVE_TARGET,
     ACTIONS,
+    JOBS,
+    STOP_JOB,
     EXPORT,
     IMPORT,
     PRUNE,

@@ -137,7 +137,7 @@ def show_first(planned: Sequence[Any], show: Callable[[Any], None], out: Output,
     for one in planned[:SHOWN]:
         show(one)
     if len(planned) > SHOWN:
-        out.line(indent + _("and {n} more").format(n=len(planned) - SHOWN))
+        out.line(indent + _("and {n} more; --json shows all of them").format(n=len(planned) - SHOWN))
 
 
 def show_token(token: str, out: Output) -> None:

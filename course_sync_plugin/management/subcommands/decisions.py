@@ -106,6 +106,8 @@ def _show(plan: api.Decision, out: Output) -> None:
     out.line(f"{plan.entity_id}: {plan.field}")
     out.line(_("  would be: {value}").format(value=shown(plan.value)))
     out.line(_("  instead of: {value}").format(value=shown(plan.instead_of)))
+    if plan.warning:
+        out.line(_("  This would fail now: {reason}").format(reason=plan.warning))
 
 
 def _carry_out(plans: Sequence[api.Decision], carry_out: Callable[[api.Decision], api.Decided], out: Output) -> int:

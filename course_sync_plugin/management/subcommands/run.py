@@ -43,6 +43,9 @@ NOTE_INTERVAL = 60.0
 NOTIFY_INTERVAL, NOTIFY_FIRST = 60.0, 30.0
 #: Lanes of one target that are delivered at the same time.
 WORKERS = 4
+#: What runs syncs, deliveries or background jobs in threads.
+_Pool = api.SyncPool | api.LanePool | api.JobPool
+
 #: Seconds that running requests and reads get after SIGTERM. Container platforms kill a process after 10.
 GRACE = 4.0
 
@@ -68,9 +71,9 @@ def _run(options: dict[str, Any], out: Output) -> int:
     return DONE
 
 
-def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event) -> tuple[api.SyncPool, api.LanePool]:
-    """Repeat the round until it is time to stop; return the pools, in which jobs may still run."""
-    syncs, lanes = api.SyncPool(done=wake.set), api.LanePool(options["workers"])
+def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event) -> tuple[_Pool, ...]:
+    """Repeat the round until it is time to stop; return the pools, in which something may still run."""
+    syncs, lanes, jobs = api.SyncPool(done=wake.set), api.LanePool(options["workers"]), api.JobPool()
     periodic_steps = [
         _PeriodicStep(api.sweep, SWEEP_INTERVAL),
         _PeriodicStep(api.note_run, NOTE_INTERVAL),
@@ -87,9 +90,10 @@ def _loop(options: dict[str, Any], stop: threading.Event, wake: threading.Event)
             step.begin_if_due()
         _guarded(syncs.sync_due)
         _guarded(lanes.deliver_due)
+        _guarded(jobs.run_due)
         wake.wait(min(options["interval"], max(0, ends_at - time.monotonic())))
         wake.clear()
-    return syncs, lanes
+    return syncs, lanes, jobs
 
 
 class _PeriodicStep:
@@ -111,8 +115,8 @@ class _PeriodicStep:
             self._workers.submit(self._step, partial(_guarded, self._step))
 
 
-def _shut_down(out: Output, *pools: api.SyncPool | api.LanePool) -> None:
-    """Begin no further job, wait a few seconds for the running ones, then give back the leases of those that hang."""
+def _shut_down(out: Output, *pools: _Pool) -> None:
+    """Begin nothing further, wait a few seconds for what is running, then give back the leases of those that hang."""
     for pool in pools:
         pool.close()
     out.line(

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from django.db import close_old_connections
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand, WrongUsage, tell_if_stopped
@@ -127,7 +127,11 @@ def _show_targets(targets: list[dict[str, Any]], out: Output) -> None:
         elif target["state"] in api.WAYS_OUT:
             out.line(f"  {target['name']}: {api.WAYS_OUT[target['state']]}".format(name=target["name"]))
         if target["excluded"]:
-            text = _("{name}: excluded: {n} operations are held back; 'targets' names the entities.")
+            text = ngettext(
+                "{name}: excluded: {n} operation is held back; 'targets' names the entities.",
+                "{name}: excluded: {n} operations are held back; 'targets' names the entities.",
+                target["excluded"],
+            )
             out.line(text.format(name=target["name"], n=target["excluded"]))
         _show_linked(target, out)
         if target["breaker"]["state"] != "closed":
@@ -138,13 +142,20 @@ def _show_targets(targets: list[dict[str, Any]], out: Output) -> None:
 
 def _show_linked(target: dict[str, Any], out: Output) -> None:
     texts = (
-        ("waiting_for_link", _("  {name}: {n} courses wait for a link; 'link COURSE {name}' makes one")),
-        ("proposals", _("  {name}: {n} proposals wait for an author; 'proposals --target {name}' shows them")),
-        ("conflicts", _("  {name}: {n} conflicts wait for a person; 'conflicts --target {name}' shows them")),
+        ("waiting_for_link", _("course waits"), _("courses wait"), _("for a link; 'link COURSE {name}' makes one")),
+        (
+            *("proposals", _("proposal waits"), _("proposals wait")),
+            _("for an author; 'proposals --target {name}' shows them"),
+        ),
+        (
+            *("conflicts", _("conflict waits"), _("conflicts wait")),
+            _("for a person; 'conflicts --target {name}' shows them"),
+        ),
     )
-    for count, text in texts:
-        if target[count]:
-            out.line(text.format(name=target["name"], n=target[count]))
+    for count, one, several, rest in texts:
+        if n := target[count]:
+            name = target["name"]
+            out.line(f"  {name}: {n} {one if n == 1 else several} {rest.format(name=name)}")
 
 
 def _show_requests(targets: list[dict[str, Any]], out: Output) -> None:
@@ -181,13 +192,16 @@ class _Shown:
 
     def _counted(self, course: str, target: str) -> Iterator[str]:
         """Yield the lines about courses, and the number of those that are in step unless one course was asked for."""
-        total, in_step = self.status["courses_total"], self.status["courses_in_step"]
+        total = self.status["courses_total"]
+        in_step, unlinked = self.status["courses_in_step"], self.status["courses_waiting_for_link"]
         if not course:
             yield from self._totals()
         if total:
-            yield from self._courses(total - in_step)
+            yield from self._courses(total - in_step - unlinked)
             if not course:
-                yield _("{n} of {total} courses are in step.").format(n=in_step, total=total)
+                text = ngettext("{n} of {total} course is in step.", "{n} of {total} courses are in step.", total)
+                waits = ngettext(" {n} course waits for a link.", " {n} courses wait for a link.", unlinked)
+                yield text.format(n=in_step, total=total) + (waits.format(n=unlinked) if unlinked else "")
         elif course and self.status["courses_waiting"]:
             yield _("Course {course} was published and waits for its first sync.").format(course=course)
         elif course:
@@ -200,14 +214,20 @@ class _Shown:
     def _totals(self) -> Iterator[str]:
         """Yield the numbers of what needs a look. The list of courses may be cut off; these numbers are not."""
         texts = (
-            (len(self.status["held"]), _("{n} runs are held; 'approve' shows them.")),
-            (self.status["courses_unreadable"], _("{n} courses cannot be read.")),
-            (self.status["courses_not_recorded"], _("{n} publishes are not recorded yet.")),
-            (self.status["courses_waiting"], _("{n} published courses wait for their first sync.")),
+            (len(self.status["held"]), _("run is held"), _("runs are held"), _("; 'approve' shows them")),
+            (self.status["courses_unreadable"], _("course"), _("courses"), _(" cannot be read")),
+            (
+                self.status["courses_not_recorded"],
+                *(_("publish is"), _("publishes are"), _(" not recorded yet")),
+            ),
+            (
+                self.status["courses_waiting"],
+                *(_("published course waits for its"), _("published courses wait for their"), _(" first sync")),
+            ),
         )
-        for number, text in texts:
+        for number, one, several, rest in texts:
             if number:
-                yield text.format(n=number)
+                yield f"{number} {one if number == 1 else several}{rest}."
 
     def _courses(self, not_in_step: int) -> Iterator[str]:
         courses = self.status["courses"]
@@ -227,7 +247,10 @@ class _Shown:
             yield "  {target}, {course_id}: {state}: {operation} {entity_id}".format(**one)
             yield f"    {one['operation_id']}" + (f": {one['reason']}" if one["reason"] else "")
             if one["parked"]:
-                yield _("    {n} operations are parked behind it").format(n=one["parked"])
+                text = ngettext(
+                    "    {n} operation is parked behind it", "    {n} operations are parked behind it", one["parked"]
+                )
+                yield text.format(n=one["parked"])
         if total > len(problems):
             yield _("  and {n} more").format(n=total - len(problems))
 

@@ -22,7 +22,7 @@ from course_sync_plugin.replication.merge.places import PLACE
 from course_sync_plugin.replication.merge.replica import Replica, sending
 from course_sync_plugin.replication.store.entities import lock_entity, save_entity
 from course_sync_plugin.structure.writer import Draft
-from course_sync_plugin.structure.writers import get_writer
+from course_sync_plugin.structure.writers import author_id, get_writer
 from course_sync_plugin.targets.two_way.site import CONTENT
 
 log = get_logger(__name__)
@@ -43,6 +43,23 @@ def accept_proposal(proposal: Proposal, clock: Callable[[], int]) -> None:
     """
     check_pending(proposal)
     _write(proposal, clock, is_accepted=True)
+
+
+def why_no_author() -> str:
+    """Return why nothing can be written to Studio: no user, or one who does not exist. Empty: it can. One query."""
+    try:
+        author_id(settings.COURSE_SYNC_WRITE_BACK_USER)
+    except ConfigurationError as error:
+        return error.message
+    return ""
+
+
+def why_never_written(proposal: Proposal) -> str:
+    """Return why a proposal is not written to Studio whoever accepts it; empty if it may be."""
+    if proposal.field != CONTENT:
+        return ""
+    text = _("The text of {entity} is not written to Studio. Edit its components there, or reject the proposal.")
+    return text.format(entity=proposal.entity_id)
 
 
 def write_pending(link: Link, clock: Callable[[], int]) -> int:
@@ -74,9 +91,9 @@ def _try(proposal: Proposal, clock: Callable[[], int], policy: str) -> bool:
 
 def _write(proposal: Proposal, clock: Callable[[], int], *, is_accepted: bool = False) -> None:
     """Write a proposal. It is noted before that, so that its publish is known as an edit of the linked system."""
-    if proposal.field == CONTENT:
-        text = _("The text of {entity} is not written to Studio. Edit its components there, or reject the proposal.")
-        raise ConfigurationError(text.format(entity=proposal.entity_id))
+    never = why_never_written(proposal)
+    if never:
+        raise ConfigurationError(never)
     writer, entity = get_writer(), entity_of(proposal.course, proposal.entity_id)
     if proposal.field == PLACE:
         parent, after = proposal.value

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from types import MappingProxyType
 
-from course_sync_plugin.exceptions import CourseSyncError
+from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError
 from course_sync_plugin.replication.outbound.target import TWO_WAY_OPTIONS, TwoWayTarget
 from course_sync_plugin.targets.base import TargetConfig, TestReport
+from course_sync_plugin.targets.discourse import rights
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.discussions import DiscourseDiscussions
 from course_sync_plugin.targets.discourse.mapping import DISCOURSE_OPTIONS
@@ -21,6 +22,12 @@ from course_sync_plugin.targets.two_way.budget import LocalBudget
 
 #: The first names in the paths of the pages of a forum. A forum may be in a folder: https://example.org/forum.
 _PAGES = "c|t|u|tag|admin|categories|latest"
+
+#: What holds for a user who is no administrator. ``link`` asks for the rights in the category.
+_LIMITS = (
+    "This user is no administrator: link a category that is there, in which the user may create topics. Titles of "
+    "fewer than 15 characters are refused."
+)
 
 
 class DiscourseTarget(TwoWayTarget):
@@ -42,14 +49,15 @@ class DiscourseTarget(TwoWayTarget):
         _client(config).close()
 
     def test(self) -> TestReport:
-        """Ask which user the API key acts for. It has no effect on the forum."""
+        """Ask which user the API key acts for, and what ``link`` asks. It has no effect on the forum."""
         began = time.monotonic()
         try:
             type(self).check(self.config)
-            ok, explanation = _try_out(_client(self.config))
+            has_tags = self.config.options.get("sections") == "tag"
+            explanation = _try_out(_client(self.config), has_tags)
         except CourseSyncError as error:
-            ok, explanation = False, error.message
-        return TestReport(ok, explanation, None, time.monotonic() - began)
+            return TestReport(False, error.message, None, time.monotonic() - began)
+        return TestReport(True, explanation, None, time.monotonic() - began)
 
 
 def _client(config: TargetConfig) -> DiscourseClient:
@@ -57,16 +65,18 @@ def _client(config: TargetConfig) -> DiscourseClient:
     return DiscourseClient(config, LocalBudget(full=rate.full, per_second=rate.per_second, floor=0))
 
 
-def _try_out(client: DiscourseClient) -> tuple[bool, str]:
-    """Return whether the user may do what is needed, and an explanation."""
+def _try_out(client: DiscourseClient, has_tags: bool) -> str:
+    """Return an explanation. Raises ConfigurationError for a right that ``link`` would miss.
+
+    ``has_tags``: sections become tags, so nobody must create categories.
+    """
     try:
         user = current_user(client)
+        who = f"The API key acts as {'the administrator ' if user.admin else ''}'{user.username}'."
+        try:
+            (rights.check_tags if has_tags else rights.check_categories)(client)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{who} {error.message}", **error.context) from error
     finally:
         client.close()
-    if user.admin:
-        return True, f"The API key acts as the administrator '{user.username}'."
-    return False, (
-        f"The API key acts as '{user.username}', who is no administrator. Only administrators may create categories, "
-        "and only their topics may have short titles. Take a key of an administrator, or name one with the option "
-        "'api_username'."
-    )
+    return who if user.admin else f"{who} {_LIMITS}"

@@ -43,7 +43,7 @@ class Chosen(serializers.Serializer):
         allow_blank=True,
         max_length=255,
         help_text="The `operation_id` of a problem, the `id` of a conflict or a proposal, an `entity_id`, or the name "
-        "of the user to whom a cause is assigned.",
+        "of the user to whom a cause is assigned, of an organisation for `backfill`, or the `id` of a job.",
     )
     cause = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=64, help_text="The `cause` of a cause of errors."
@@ -96,6 +96,7 @@ class Result(serializers.Serializer):
     token = serializers.CharField()
     text = serializers.CharField()
     failed = serializers.BooleanField(help_text="Nothing was done.")
+    job = serializers.IntegerField(help_text="The `id` of the job that it has started. 0: none.")
 
 
 class Results(serializers.Serializer):
@@ -143,6 +144,7 @@ class Act(_OfAction):
         offered, row = self.offered(api.Filters(**asked))
         done = carry_out(offered.action, [row], tokens, request.user.get_username(), note)
         results = [
-            {"token": token, "text": cleaned(one.text), "failed": one.failed} for token, one in zip(tokens, done)
+            {"token": token, "text": cleaned(one.text), "failed": one.failed, "job": one.job}
+            for token, one in zip(tokens, done)
         ]
         return {"action": name, "results": results}

@@ -11,6 +11,7 @@ from course_sync_plugin.rest_api.v1.resources.causes import Causes
 from course_sync_plugin.rest_api.v1.resources.courses import Courses
 from course_sync_plugin.rest_api.v1.resources.decisions import Conflicts, Proposals
 from course_sync_plugin.rest_api.v1.resources.envelopes import Envelopes
+from course_sync_plugin.rest_api.v1.resources.jobs import Jobs
 from course_sync_plugin.rest_api.v1.resources.lanes import Lanes
 from course_sync_plugin.rest_api.v1.resources.links import Links
 from course_sync_plugin.rest_api.v1.resources.operations import Operations
@@ -46,6 +47,7 @@ urlpatterns = [
     *_both("proposals", Proposals),
     *_both("links", Links),
     *_both("actions", Actions),
+    *_both("jobs", Jobs),
     re_path("^causes/?$", Causes.as_view(), name="api_causes"),
     re_path("^actions/(?P<name>[a-z][a-z-]{0,63})/plan/?$", Plan.as_view(), name="api_plan"),
     re_path("^actions/(?P<name>[a-z][a-z-]{0,63})/?$", Act.as_view(), name="api_act"),

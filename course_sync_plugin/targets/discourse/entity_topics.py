@@ -31,10 +31,11 @@ class EntityTopics:
         for title in self._mapping.titles(entity):
             try:
                 return self._create(entity, title, token)
-            except Refused as error:
+            except Forbidden as error:
                 refused.append(error)
-                if isinstance(error, Forbidden):
-                    break
+                break
+            except Refused as error:
+                refused.append(error.about("title", title))
         found = self.find(token)
         if found is None or self._known.owner(found.remote_id, TOPIC):
             raise refused[0]
@@ -162,8 +163,10 @@ class EntityTopics:
         for title in titles:
             try:
                 return topics.update(self._client, row.id, original_title=row.title, title=title).title
-            except Refused as error:
+            except Forbidden as error:
                 refused.append(error)
+            except Refused as error:
+                refused.append(error.about("title", title))
         raise refused[0]
 
     def _found(self, entity: Entity) -> TopicRow:

@@ -61,6 +61,13 @@ class Refused(PermanentError):
         super().__init__(message, **context)
         self.words = words
 
+    def about(self, kind: str, name: str) -> Refused:
+        """Return the same refusal, which names what was sent and what to do. ``kind``: such as ``title``."""
+        text = f"The {kind} sent was '{single_line(name, MESSAGE_CHARACTERS)}'. {self.message}"
+        advice = "Change the name in Studio, or the rule in the settings of the forum; then use 'retry'."
+        stop = "" if text.endswith((".", "!", "?")) else "."
+        return type(self)(f"{text}{stop} {advice}", words=self.words, **self.context)
+
     @property
     def title_taken(self) -> bool:
         """Tell whether an English message says that another topic of the forum has the title."""
@@ -166,8 +173,8 @@ def bad_key(where: str, **context: Any) -> ConfigurationError:
     """Return the error for an API key that is not valid for the user."""
     return ConfigurationError(
         f"{where} does not accept the API key (403). It may be revoked, or not be one of the user that the option "
-        "'api_username' names, or this user may be suspended, or its scope may not be Global. 'set-token' takes "
-        "another key.",
+        "'api_username' names, or this user may be suspended, or its scope may not have this request: a Global one has "
+        "all. 'set-token' takes another key.",
         status=403,
         **context,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from course_sync_plugin.data import Entity
 from course_sync_plugin.targets.discourse import categories
 from course_sync_plugin.targets.discourse.client import DiscourseClient
-from course_sync_plugin.targets.discourse.errors import Forbidden, NotThere
+from course_sync_plugin.targets.discourse.errors import Forbidden, NotThere, Refused
 from course_sync_plugin.targets.discourse.listing import Listing
 from course_sync_plugin.targets.discourse.mapping import CATEGORY, CourseMapping
+from course_sync_plugin.targets.discourse.titles import slug_if_reserved
 from course_sync_plugin.targets.two_way.site import Gone, KnownObjects, Remote
 
 
@@ -24,10 +26,11 @@ class SectionCategories:
 
     def create(self, entity: Entity) -> Remote:
         """Create the category. It has the rights of its parent, which it may not exceed."""
-        rights = self._listing.linked.permissions
-        made = categories.create(
-            self._client, name=self._free_name(entity), parent_id=self._parent_id, permissions=rights
-        )
+        rights, name = self._listing.linked.permissions, self._free_name(entity)
+        with _about(name):
+            made = categories.create(
+                self._client, name=name, slug=slug_if_reserved(name), parent_id=self._parent_id, permissions=rights
+            )
         self._listing.note_section(made)
         return _remote(made)
 
@@ -60,7 +63,8 @@ class SectionCategories:
         found = self._found(entity)
         name = self._free_name(entity, found.id)
         if name != found.name:
-            found = categories.update(self._client, found.id, name=name)
+            with _about(name):
+                found = categories.update(self._client, found.id, name=name)
             self._listing.note_section(found)
         return found.name
 
@@ -89,6 +93,17 @@ class SectionCategories:
         taken = {one.name.lower() for one in self._listing.sections().values() if one.id != own_id}
         *others, last = self._mapping.names(entity)
         return next((name for name in others if name.lower() not in taken), last)
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Let a refusal name the category that was sent. A missing right has nothing to do with its name."""
+    try:
+        yield
+    except Forbidden:
+        raise
+    except Refused as error:
+        raise error.about("name of the category", name) from error
 
 
 def _remote(category: categories.Category) -> Remote:

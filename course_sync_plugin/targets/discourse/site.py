@@ -10,7 +10,7 @@ import attrs
 
 from course_sync_plugin.data import Entity
 from course_sync_plugin.exceptions import ConfigurationError
-from course_sync_plugin.targets.discourse import categories, tags
+from course_sync_plugin.targets.discourse import categories, rights
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.entity_topics import EntityTopics
 from course_sync_plugin.targets.discourse.listing import Listing, NoCategory
@@ -58,19 +58,19 @@ class DiscourseSite(Site):
     def planned_counterpart(self, course: Entity) -> Counterpart:
         """Return the category that would be created.
 
-        Raises ConfigurationError if the user may create none, or if there is one of this name that may be meant.
+        Raises ConfigurationError if the user may create none, or if there is one of this name that may be meant, or of
+        the slug, which the forum gives once.
         """
-        if not categories.may_create(self._client):
-            raise ConfigurationError(_no_right("create categories"))
-        free, taken = list(CategoryNames(course.entity_id, self._mapping.name(course))), self._top_categories()
-        name = next((one for one in free if one.lower() not in taken), None)
-        same = taken.get(free[0].lower())
+        rights.check_categories(self._client)
+        free, there = list(CategoryNames(course.entity_id, self._mapping.name(course))), self._top_categories()
+        names, slug = {one.name.lower(): one for one in there}, slug_of(course.entity_id)
+        name = next((one for one in free if one.lower() not in names), None)
+        same = names.get(free[0].lower())
         if name is None or (same and same.id not in self.linked()):
-            number = same.id if same else ""
-            raise ConfigurationError(
-                f"The forum has a category '{free[0]}' already. To link it, give its number with --remote {number}. "
-                "To have a new one, first give that one another name and another slug."
-            )
+            raise self._is_taken(same, f"The forum has a category '{free[0]}' already.")
+        holder = next((one for one in there if one.slug.lower() == slug), None) if slug else None
+        if holder:
+            raise self._is_taken(holder, f"The category '{holder.name}' has the slug '{slug}' already.")
         return Counterpart("", name, "")
 
     def create_counterpart(self, course: Entity) -> Counterpart:
@@ -79,16 +79,11 @@ class DiscourseSite(Site):
         return self._as_counterpart(categories.create(self._client, name=name, slug=slug_of(course.entity_id)))
 
     def check_rights(self) -> None:
-        if not self.remote_id:
-            return  # who may create the category may do all in it
-        category = self._linked()
-        if not category.takes_topics:
-            raise ConfigurationError(_no_right(f"create topics in the category '{category.name}'"))
-        if self._mapping.sections_are_tags and not tags.may_create(self._client):
-            raise ConfigurationError(f"{_no_right('create tags')} The forum's settings for tags say who may.")
-        if not self._mapping.sections_are_tags and not category.can_edit:
-            without = "Or take the option sections=tag, which needs no sub-categories."
-            raise ConfigurationError(f"{_no_right('create sub-categories')} {without}")
+        has_tags = self._mapping.sections_are_tags
+        if self.remote_id:  # who may create a category may do all in it
+            rights.check_category(self._linked(), has_sections=not has_tags)
+        if has_tags:
+            rights.check_tags(self._client)
 
     def parts(self, entity: Entity) -> Sequence[str]:
         return self._mapping.parts(entity)
@@ -191,15 +186,16 @@ class DiscourseSite(Site):
         is_third = categories.show(self._client, category.parent_id).parent_id is not None
         return not is_third and categories.most_levels(self._client) > 2
 
-    def _top_categories(self) -> dict[str, categories.Category]:
-        return {one.name.lower(): one for one in categories.children(self._client)}
+    def _is_taken(self, category: categories.Category | None, what: str) -> ConfigurationError:
+        """Return the error for a category that has the name or the slug of the one that would be created."""
+        may_be_linked = category is not None and category.id not in self.linked()
+        to_link = f" To link it, give its number with --remote {category.id}." if category and may_be_linked else ""
+        return ConfigurationError(
+            f"{what}{to_link} To have a new one, first give that one another name and another slug."
+        )
+
+    def _top_categories(self) -> list[categories.Category]:
+        return categories.children(self._client)
 
     def _as_counterpart(self, category: categories.Category) -> Counterpart:
         return Counterpart(category.id, category.name, f"{self.config.url.rstrip('/')}/c/{category.id}")
-
-
-def _no_right(what: str) -> str:
-    return (
-        f"The user of the API key may not {what}. Take a key of an administrator, or name one with the option "
-        "'api_username'."
-    )

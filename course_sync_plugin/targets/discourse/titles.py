@@ -113,7 +113,13 @@ def tag_of(name: str) -> str:
 
 def slug_of(course_id: str) -> str:
     """Return the slug of the category of a course."""
-    return re.sub(r"[^a-z0-9]+", "-", course_id.partition(":")[2].lower() or course_id.lower()).strip("-")
+    return _not_reserved(_slug(course_id.partition(":")[2] or course_id))
+
+
+def slug_if_reserved(name: str) -> str | None:
+    """Return a slug for a name from which the forum would make one that it refuses; None for other names."""
+    slug = _slug(name)
+    return None if slug == _not_reserved(slug) else _not_reserved(slug)
 
 
 def cut(text: str, longest: int) -> str:
@@ -124,6 +130,15 @@ def cut(text: str, longest: int) -> str:
 def short_digest(entity_id: str) -> str:
     """Return six characters that tell entities of one name apart."""
     return hashlib.sha256(entity_id.encode()).hexdigest()[:6]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _not_reserved(slug: str) -> str:
+    """The forum keeps ``7-category`` and what begins so for categories without a slug (``ensure_slug``)."""
+    return f"course-{slug}" if re.match(r"[0-9]+-category", slug) else slug
 
 
 def _cleaned_once(text: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Collection
 
 from course_sync_plugin.testing.discourse.actions.calls import Call
 from course_sync_plugin.testing.discourse.actions.post_actions import PostMemory
@@ -27,6 +28,7 @@ from course_sync_plugin.testing.discourse.forum.state import Forum
 from course_sync_plugin.testing.discourse.limits import Limits
 from course_sync_plugin.testing.discourse.people import Person
 from course_sync_plugin.testing.discourse.requests import Answer, Asked, read_request
+from course_sync_plugin.testing.discourse.scopes import permits
 from course_sync_plugin.testing.discourse.webhooks import Webhooks
 from course_sync_plugin.testing.server import Handler, Listener
 
@@ -51,6 +53,8 @@ class DiscourseServer:
         self.read_only = False
         #: User name by API key; None: the key may act as any user.
         self.keys: dict[str, str | None] = {}
+        #: Scopes by API key (:mod:`course_sync_plugin.testing.discourse.scopes`).
+        self.scopes: dict[str, Collection[str]] = {}
         self.key = self.new_key()
         self.forum.add_user("admin", admin=True, trust_level=4)
         self.forum.add_user("moderator", moderator=True, trust_level=4)
@@ -67,10 +71,11 @@ class DiscourseServer:
     def clock(self) -> Clock:
         return self.forum.clock
 
-    def new_key(self, username: str | None = None) -> str:
-        """Make an API key: of one user, or of all users."""
+    def new_key(self, username: str | None = None, scopes: Collection[str] = ()) -> str:
+        """Make an API key: of one user, or of all users; global, or with these scopes (*Granular*)."""
         key = secrets.token_hex(32)
         self.keys[key] = username
+        self.scopes[key] = tuple(scopes)
         return key
 
     def revoke(self, key: str) -> None:
@@ -131,7 +136,9 @@ class DiscourseServer:
         return answer
 
     def _user_of(self, asked: Asked) -> User | None:
-        """Return the user of a request. A bad key, an unknown user and a key of another user are the same 403.
+        """Return the user of a request.
+
+        A bad key, an unknown user, a key of another user, and a key without the scope are the same 403.
 
         Source: discourse, lib/auth/default_current_user_provider.rb.
         """
@@ -140,7 +147,8 @@ class DiscourseServer:
         owner = self.keys.get(asked.key, "")
         name = asked.username or owner or ""
         fits = asked.key in self.keys and (owner is None or owner.lower() == name.lower())
-        user = self.forum.user_named(name) if fits else None
+        may = fits and permits(self.scopes.get(asked.key, ()), asked.method, asked.path)
+        user = self.forum.user_named(name) if may else None
         if user is None:
             raise Refused(403, [INVALID_CREDENTIALS], "invalid_access")
         if user.suspended:

@@ -118,11 +118,12 @@ def repair_shown(
     """
     plans = by_token(check(request, progress).plans, tokens)
     return [
-        _carry_out(plan) if plan else Repaired(token, error=no_longer_valid(token)) for token, plan in plans.items()
+        carry_out_repairs(plan) if plan else Repaired(token, error=no_longer_valid(token))
+        for token, plan in plans.items()
     ]
 
 
-def _carry_out(plan: RepairPlan) -> Repaired:
+def carry_out_repairs(plan: RepairPlan) -> Repaired:
     """Carry out a plan and record it. Each repair is a transaction of its own, so the record comes after them."""
     try:
         repaired = Repaired(plan.token, plan.name, plan.carry_out(), plan.repairable)

@@ -1,4 +1,4 @@
-"""Finds the attempts, the log entries of syncs, the notices and the closed problems that may be pruned."""
+"""Finds the attempts, log entries of syncs, notices, background jobs and closed problems that may be pruned."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from course_sync_plugin.models import (
     Attempt,
     DatabaseNow,
     InboundEvent,
+    Job,
     Problem,
     ProblemState,
     SyncLog,
@@ -34,6 +35,11 @@ def old_syncs(before: datetime) -> Iterator[list[int]]:
 def old_inbound(before: datetime) -> Iterator[list[int]]:
     """Yield the keys of the notices that came before a moment, in batches, whether they were acted on or not."""
     return _batches(InboundEvent.objects.filter(received_at__lt=before))
+
+
+def old_jobs(before: datetime) -> Iterator[list[int]]:
+    """Yield the keys of the background jobs that ended before a moment, in batches."""
+    return _batches(Job.objects.filter(ended_at__lt=before))
 
 
 def old_problems(before: datetime, doomed: set[int]) -> Iterator[list[int]]:

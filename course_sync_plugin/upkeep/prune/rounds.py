@@ -20,12 +20,13 @@ from course_sync_plugin.upkeep.prune.details import (
     note_closed_problems,
     old_attempts,
     old_inbound,
+    old_jobs,
     old_problems,
     old_syncs,
 )
 from course_sync_plugin.upkeep.prune.journal import Kept, OldJournal, begin
 from course_sync_plugin.upkeep.prune.rules import Rules
-from course_sync_plugin.upkeep.prune.tables import ATTEMPTS, INBOUND, PROBLEMS, SYNC_LOG, TABLES, Table
+from course_sync_plugin.upkeep.prune.tables import ATTEMPTS, INBOUND, JOBS, PROBLEMS, SYNC_LOG, TABLES, Table
 from course_sync_plugin.upkeep.summaries.store import store_finished_days
 
 log = get_logger(__name__)
@@ -116,6 +117,7 @@ class _Walk:
         yield from ((ATTEMPTS, keys) for keys in old_attempts(self._rules.details))
         yield from ((SYNC_LOG, keys) for keys in old_syncs(self._rules.details))
         yield from ((INBOUND, keys) for keys in old_inbound(self._rules.inbound))
+        yield from ((JOBS, keys) for keys in old_jobs(self._rules.details))
         yield from ((PROBLEMS, keys) for keys in old_problems(self._rules.problems, self._doomed))
         yield from self.journal.batches()
 

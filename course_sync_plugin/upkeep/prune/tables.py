@@ -8,7 +8,7 @@ import attrs
 from django.db import connection, transaction
 from django.db.models import Model
 
-from course_sync_plugin.models import Attempt, InboundEvent, JournalOperation, Problem, Run, SyncLog
+from course_sync_plugin.models import Attempt, InboundEvent, Job, JournalOperation, Problem, Run, SyncLog
 
 
 @attrs.frozen
@@ -43,5 +43,6 @@ PROBLEMS = Table("problems", Problem, (("target_name", "lane__target__name"), ("
 OPERATIONS = Table("operations", JournalOperation, (("course_key", "course__key"),))
 RUNS = Table("runs", Run, (("course_key", "course__key"),))
 INBOUND = Table("inbound_events", InboundEvent, (), is_archived=False)
+JOBS = Table("jobs", Job, ())
 
-TABLES = (ATTEMPTS, SYNC_LOG, PROBLEMS, OPERATIONS, RUNS, INBOUND)
+TABLES = (ATTEMPTS, SYNC_LOG, PROBLEMS, OPERATIONS, RUNS, INBOUND, JOBS)

@@ -9,6 +9,7 @@ import attrs
 
 from course_sync_plugin.data import utc_text
 from course_sync_plugin.models import (
+    LINK,
     Course,
     CourseContext,
     Exclusion,
@@ -104,7 +105,9 @@ def course_report(course: Course) -> CourseReport:
 def state_of(course: Course, lanes: Sequence[CountedLane]) -> CourseState:
     """Return the state of a course with these lanes. Two queries, or one if the course was read with its held run."""
     version = get_source().published_version(course.key) or ""
-    recorded = RecordedCourse(*(getattr(course, name) for name in RecordedCourse._fields))
+    waits_for_link = any(one.lane.waiting_for == LINK for one in lanes)
+    columns = (getattr(course, name) for name in RecordedCourse._fields if name != "waits_for_link")
+    recorded = RecordedCourse._make([*columns, waits_for_link])
     return CourseState(recorded, version, lanes, getattr(course, "held", None))
 
 

@@ -123,10 +123,11 @@ def _may_be(state: str, selection: Selection) -> Q:
 def _found(chosen: CourseFilters, target: Target | None, rows: QuerySet[Course], size: int) -> Iterator[CourseState]:
     """Yield the courses that match. Mostly a page of them is among the first rows; else all others are read at once."""
     first = FIRST_PAGES * size
-    portion = list(recorded(rows[:first]))
+    selection = Selection(target=target)
+    portion = list(recorded(rows[:first], selection))
     yield from _matching(chosen, target, portion)
     if len(portion) == first:
-        yield from _matching(chosen, target, list(recorded(rows[first:])))
+        yield from _matching(chosen, target, list(recorded(rows[first:], selection)))
 
 
 def _matching(chosen: CourseFilters, target: Target | None, rows: Sequence[RecordedCourse]) -> Iterator[CourseState]:

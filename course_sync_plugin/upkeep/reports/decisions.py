@@ -10,13 +10,14 @@ import attrs
 from django.db.models import QuerySet
 
 from course_sync_plugin.models import Conflict, ConflictState, Proposal, ProposalState, digest_of
+from course_sync_plugin.replication.inbound.write_back import why_no_author
 from course_sync_plugin.replication.store.proposals import PENDING
 from course_sync_plugin.sanitize.limits import ROW_ID
 from course_sync_plugin.upkeep.decisions import Decided, Decision, accept, decision_of, reject, resolution_of, resolve
 from course_sync_plugin.upkeep.plan_tokens import token_of
 
-#: The most decisions of one plan. What is left is decided by the next plan.
-MOST = 100
+#: The most decisions of one plan: those of one background job. What is left is decided by the next plan.
+MOST = 10_000
 
 #: The state of an address that chooses rows of every state.
 ALL = "all"
@@ -81,7 +82,8 @@ def plan_decisions(chosen: Chosen, take: str) -> list[Decisions]:
     found = (find_proposals if is_proposal else find_conflicts)(attrs.evolve(chosen, state=state))
     ordered = found.select_related("course", "link__target").order_by("pk")
     rows = list(islice(of_target(ordered.iterator(), chosen.target), MOST + 1))
-    each = [(decision_of if is_proposal else resolution_of)(row, take) for row in rows[:MOST]]
+    no_author = why_no_author() if take == "accept" and rows else ""
+    each = [decision_of(row, take, no_author) if is_proposal else resolution_of(row, take) for row in rows[:MOST]]
     token = token_of("decisions", take, *(one.token for one in each))
     return [Decisions(take, each, len(rows) > MOST, token)] if each else []
 

@@ -85,6 +85,11 @@ class Performance:
     attempts_since: datetime | None
     syncs_since: datetime | None
 
+    @property
+    def is_summarised(self) -> bool:
+        """Tell whether the summaries of all these days are stored."""
+        return self.summarised_until is not None and self.summarised_until >= self.until
+
 
 def performance(since: date, until: date, target: str = "") -> Performance:
     """Return the report of these days (UTC), both included, of one target or of all. Eight queries.

@@ -129,4 +129,8 @@ def _lanes(lanes: Sequence[CountedLane], before: int | None, most: int) -> Itera
 def _attempts(target: Target) -> list[AttemptReport]:
     newest = Attempt.objects.filter(target=target).select_related("lane__course").order_by("-began_at", "-pk")
     rows = first_rows(newest, ATTEMPTS)
-    return [AttemptReport(row, advice_for(row.error_class, row.status) if row.error_class else None) for row in rows]
+    return [AttemptReport(row, _advice(row, target.backend) if row.error_class else None) for row in rows]
+
+
+def _advice(row: Attempt, backend: str) -> Advice:
+    return advice_for(row.error_class, row.status, backend=backend)

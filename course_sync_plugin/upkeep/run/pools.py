@@ -1,4 +1,4 @@
-"""Runs syncs and deliveries in the threads of ``course_sync run``, so that one that hangs holds up no other."""
+"""Runs syncs, deliveries and background jobs in threads of ``course_sync run``: one that hangs holds up no other."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from course_sync_plugin.log import get_logger
 from course_sync_plugin.structure.sources import get_source
 from course_sync_plugin.sync.course import CourseSync, Outcome
 from course_sync_plugin.sync.due import due_courses, sync_due
+from course_sync_plugin.upkeep.jobs.turn import due_jobs, run_job
 from course_sync_plugin.upkeep.run.threads import Workers
 
 log = get_logger(__name__)
@@ -27,6 +28,8 @@ SYNCS = 4
 SLOW = 20
 #: The most hanging reads beside those that have a place. Each keeps a thread and a database connection.
 MOST_HANGING = 16
+#: Background jobs of operators that are carried on at the same time.
+JOBS = 4
 
 
 class SyncPool:
@@ -116,6 +119,28 @@ class LanePool:
         self._turns[lane_id] = turn
         if self._is_closed:
             turn.end()
+
+
+class JobPool:
+    """Carries background jobs on, each in a thread of its own, so that a long one does not keep a short one waiting."""
+
+    def __init__(self) -> None:
+        self._workers = Workers(JOBS)
+        self._is_closed = False
+
+    def run_due(self) -> None:
+        """Start a thread for every job that is due and return at once."""
+        for job_id in due_jobs():
+            self._workers.submit(job_id, partial(run_job, job_id, lambda: self._is_closed))
+
+    def close(self) -> None:
+        """Begin no further job. A running one is given back after its present item, for the next process."""
+        self._is_closed = True
+        self._workers.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait at most ``seconds`` for the present items. The lease of a job whose item hangs runs out by itself."""
+        self._workers.wait(seconds)
 
 
 def _give_back(job: CourseSync | LaneTurn) -> None:

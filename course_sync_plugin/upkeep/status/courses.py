@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import attrs
-from django.db.models import Min, QuerySet
+from django.db.models import Exists, Min, OuterRef, QuerySet
 
-from course_sync_plugin.models import Course, HeldRun, Marker
+from course_sync_plugin.models import LINK, Course, HeldRun, Marker
 from course_sync_plugin.upkeep.status.lanes import STATES, CountedLane
+from course_sync_plugin.upkeep.status.selection import Selection
 
 #: What a course may suffer from, the worst first. The troubles of the course itself come before those of its lanes: a
 #: target that fails affects every course, and the table of targets shows it already.
@@ -23,7 +24,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class RecordedCourse(NamedTuple):
-    """The columns of a course that a status needs. A site may have thousands of courses, and models are slow."""
+    """The columns of a course that a status needs. A site may have thousands of courses, and models are slow.
+
+    ``waits_for_link``: one of the selected lanes has no counterpart yet.
+    """
 
     pk: int
     key: str
@@ -31,11 +35,15 @@ class RecordedCourse(NamedTuple):
     published_version: str
     attempts: int
     last_error: str
+    waits_for_link: bool
 
 
 @attrs.frozen
 class CourseState:
-    """A course with the version that is published now, its lanes and its held run."""
+    """A course with the version that is published now, its lanes and its held run.
+
+    ``lanes``: all of them, or those that are not at rest.
+    """
 
     course: RecordedCourse
     published_version: str
@@ -43,11 +51,16 @@ class CourseState:
     held: HeldRun | None = None
 
     @property
-    def is_in_step(self) -> bool:
-        """Tell whether the published version is recorded, no run is held, and all the lanes are in step."""
+    def is_at_rest(self) -> bool:
+        """Tell whether the published version is recorded, no run is held, and all the lanes are at rest."""
         if self._is_behind or self.held:
             return False
-        return not self.lanes or all(lane.is_in_step for lane in self.lanes)
+        return not self.lanes or all(lane.is_at_rest for lane in self.lanes)
+
+    @property
+    def is_in_step(self) -> bool:
+        """Tell whether the course is at rest and has no lane that waits for a link."""
+        return self.is_at_rest and not self.course.waits_for_link
 
     @property
     def own_trouble(self) -> str:
@@ -79,8 +92,10 @@ class CourseState:
         return bool(self.course.last_error) or self.course.published_version != self.published_version
 
 
-def recorded(rows: QuerySet[Course]) -> Iterator[RecordedCourse]:
-    """Yield the columns of these courses that a status needs. One query."""
+def recorded(rows: QuerySet[Course], selection: Selection) -> Iterator[RecordedCourse]:
+    """Yield the columns of these courses that a status needs. One query. ``selection``: the lanes that count."""
+    waiting = selection.lanes().filter(course=OuterRef("pk"), waiting_for=LINK)
+    rows = rows.annotate(waits_for_link=Exists(waiting))
     return map(RecordedCourse._make, rows.values_list(*RecordedCourse._fields))
 
 

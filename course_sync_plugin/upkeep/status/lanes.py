@@ -24,7 +24,8 @@ STATES = (
     *("unreachable", "retrying", "pending", "in step", "waiting for link"),
 )
 
-#: The states of a lane about which there is nothing to say. Not every course has a counterpart at a two-way target.
+#: The states of a lane with which it is not listed. Not every course has a counterpart at a two-way target, so lanes
+#: that wait for a link are only counted.
 _AT_REST = ("in step", "waiting for link")
 
 #: The columns that a status needs. A site may have 15,000 lanes, and the options of a target are slow to decode.
@@ -89,8 +90,8 @@ class CountedLane:
         return self.lane.due_at if self.lane.last_error and self.state in ("retrying", "pending") else None
 
     @property
-    def is_in_step(self) -> bool:
-        """Tell whether there is nothing to say of the lane: it is in step or not linked, without error and warning."""
+    def is_at_rest(self) -> bool:
+        """Tell whether the lane is not listed: it is in step or waits for a link, without error and warning."""
         return self.state in _AT_REST and not self.error
 
 
@@ -128,12 +129,12 @@ class Undone:
 def read_lanes(selection: Selection, undone: Undone, *, all_of_them: bool) -> list[CountedLane]:
     """Return the selected lanes with their counts, in the order of the targets' names. One query.
 
-    With ``all_of_them`` False, lanes that are in step are left out. The database finds the others.
+    With ``all_of_them`` False, lanes that are at rest are left out. The database finds the others.
     """
     problems = selection.open_problems()
     rows = selection.lanes() if all_of_them else selection.lanes().filter(_may_be_out_of_step(problems))
     lanes = _counted(rows.only(*_COLUMNS), undone)
-    return lanes if all_of_them else [lane for lane in lanes if not lane.is_in_step]
+    return lanes if all_of_them else [lane for lane in lanes if not lane.is_at_rest]
 
 
 def lane_state(counted: CountedLane, recorded_version: str) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def other_site(target: Target) -> str:
 
 
 def _may_be_out_of_step(problems: QuerySet[Any]) -> Q:
-    """Return the condition for each lane that :attr:`CountedLane.is_in_step` may refuse.
+    """Return the condition for each lane that :attr:`CountedLane.is_at_rest` may refuse.
 
     ``end`` is not behind the operations that concern a lane. So a lane whose cursor is there has nothing to deliver,
     and the journal behind it need not be looked at.

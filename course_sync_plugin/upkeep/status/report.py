@@ -32,10 +32,11 @@ def status(course: str = "", target: str = "") -> dict[str, Any]:
 
     ``stopped``: the switch ``course_sync.stopped`` is on, so nothing is synced or delivered. ``not_running``: no
     process has swept or run for too long. ``problems`` holds the first of the open problems, ``problems_total`` is the
-    number of all. ``courses_total`` and ``courses_in_step`` count the courses, ``courses_unreadable`` those with an
-    error, and ``courses_not_recorded`` those whose last publish waits to be recorded. ``courses_waiting``: the number
-    of published courses that wait for their first sync. ``waiting_since``: the time of the first publish that no sync
-    has taken yet, None if there is none. ``error`` of a course says why it
+    number of all. ``courses_total`` and ``courses_in_step`` count the courses, ``courses_waiting_for_link`` those that
+    would be in step if they were linked at all their targets, ``courses_unreadable`` those with an error, and
+    ``courses_not_recorded`` those whose last publish waits to be recorded. ``courses_waiting``: the number of published
+    courses that wait for their first sync. ``waiting_since``: the time of the first publish that no sync has taken yet,
+    None if there is none. ``error`` of a course says why it
     cannot be read. ``error`` of a lane is the last error or the missing context, and the part of the last answer that
     could not be understood. It is empty if nothing is wrong. ``next_attempt``: the time at which a lane without an
     answer sends again. ``breaker`` of a target: see :func:`course_sync_plugin.upkeep.status.breakers.breaker_state`.
@@ -52,8 +53,9 @@ def overview(target: str = "") -> dict[str, Any]:
     """Return the same as :func:`status` for operators, with the same keys, but only what they should look at.
 
     ``courses`` has the courses that are not in step, the worst and oldest first, each with only those of its lanes that
-    are not in step; with their lanes they are at most ``LINES``, or one course. ``problems`` has at most ``PROBLEMS``.
-    Lanes that are in step are neither loaded nor looked up in the journal. Raises UnknownName for an unknown target.
+    are not in step; with their lanes they are at most ``LINES``, or one course. Courses and lanes that only wait for a
+    link are not among them. ``problems`` has at most ``PROBLEMS``. Lanes that are in step are neither loaded nor looked
+    up in the journal. Raises UnknownName for an unknown target.
     """
     state = _State.read("", target, all_of_them=False)
     return state.as_dict(_first(state.worst_first()), PROBLEMS)
@@ -80,15 +82,17 @@ class _State:
         held = list(selection.held())
         marked, known = marked_since(), set()
         courses, counts = [], Counter[str]()
-        rows = recorded(selection.courses().order_by("key"))
+        rows = recorded(selection.courses().order_by("key"), selection)
         for state in read_states(rows, published, lanes, held):
-            is_in_step = state.is_in_step
+            is_at_rest = state.is_at_rest
             counts["total"] += 1
-            counts["in_step"] += is_in_step
-            if not is_in_step:  # a course in step has no trouble of its own
+            counts["in_step"] += state.is_in_step
+            if is_at_rest:  # such a course has no trouble of its own
+                counts["waiting_for_link"] += state.course.waits_for_link
+            else:
                 counts[state.own_trouble] += 1
             known.add(state.course.key_digest)
-            if all_of_them or not is_in_step:
+            if all_of_them or not is_at_rest:
                 courses.append(state)
         waiting = selection.unrecorded(marked.keys() - known)
         return cls(selection, courses, counts, marked, waiting, lanes, undone, held)
@@ -103,6 +107,7 @@ class _State:
             "courses": [_course(course) for course in courses],
             "courses_total": self.counts["total"],
             "courses_in_step": self.counts["in_step"],
+            "courses_waiting_for_link": self.counts["waiting_for_link"],
             "courses_unreadable": self.counts["unreadable"],
             "courses_not_recorded": self.counts["not recorded"],
             "courses_waiting": self.waiting,

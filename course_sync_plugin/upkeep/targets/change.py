@@ -149,6 +149,8 @@ def set_token(name: str, token: str) -> Resumed:
     """
     target = get_target(name)
     backend_class = targets.get(target.backend)
+    if not token.strip():
+        raise ConfigurationError(_("Target '{name}' needs an access token, and none was given.").format(name=name))
     target.token = _encrypted_token(backend_class, name, token)
     backend_class.check(config_of(target))
     with transaction.atomic():

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.lanes.breaker import probe_now
+from course_sync_plugin.lanes.due import nudge
 from course_sync_plugin.models import Target
 from course_sync_plugin.sanitize.limits import TWO_SECRETS
 from course_sync_plugin.sanitize.text import host_of, short_repr
@@ -19,7 +20,7 @@ from course_sync_plugin.targets.registry import targets
 from course_sync_plugin.targets.signing import generate_secret, parse_secret
 from course_sync_plugin.upkeep.audit import record
 from course_sync_plugin.upkeep.plan_tokens import no_longer_valid, token_of
-from course_sync_plugin.upkeep.targets.change import get_target
+from course_sync_plugin.upkeep.targets.change import get_target, lanes_of
 
 
 @attrs.frozen
@@ -65,7 +66,22 @@ def rotate_shown(plan: RotationPlan) -> Rotated:
 
     Raises ConfigurationError if it has another one, and the errors of :func:`rotate_secret`.
     """
-    stored = encrypt(secret := generate_secret())
+    return _rotate_planned(plan, generate_secret())
+
+
+def set_secret_shown(plan: RotationPlan, secret: str) -> Rotated:
+    """Give a target the secret that its receiver has, as :func:`rotate_shown`. Its lanes go on at once.
+
+    Raises ConfigurationError too if it is no secret.
+    """
+    parse_secret(secret)
+    with transaction.atomic():
+        nudge(lanes_of(get_target(plan.name)))  # first, as workers do: a different order could deadlock
+        return _rotate_planned(plan, secret)
+
+
+def _rotate_planned(plan: RotationPlan, secret: str) -> Rotated:
+    stored = encrypt(secret)
     with transaction.atomic():
         target = Target.objects.select_for_update().get(pk=_rotatable(plan.name, plan.hours).pk)
         if _token(target, plan.hours) != plan.token:

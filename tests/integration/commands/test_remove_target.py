@@ -133,7 +133,7 @@ class TestThePlan:
             publish(shelf, "v1", key, sections=1, units=0)
             api.set_context(key, "crm", ["level=A2"])
         lines = run(capsys, "crm")[1].splitlines()
-        assert lines.count("    and 3 more") == 2
+        assert lines.count("    and 3 more; --json shows all of them") == 2
         assert sum("Course+Run" in line for line in lines) == 40
 
     def test_pending_is_what_status_shows(self, crm, shelf):
@@ -165,6 +165,8 @@ class TestThePlan:
             "contexts": {COURSE: {"level": "A2", "class": "7b"}},
             "lanes": [OTHER, COURSE],
             "links": [],
+            "conflicts": 0,
+            "proposals": 0,
             "pending": 11,
             "problems": {"failed": 1, "parked": 1},
             "token": token(),

@@ -9,8 +9,12 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils.http import urlencode
 
+from course_sync_plugin import api
 from course_sync_plugin.models import OperatorAction, Target
-from tests.integration.courses import COURSE
+from course_sync_plugin.testing.faults import Refuse
+from tests.integration.courses import COURSE, block
+from tests.integration.dashboard.people import seen, texts
+from tests.integration.one_lane import publish
 
 pytestmark = pytest.mark.django_db
 
@@ -115,3 +119,28 @@ def test_it_comes_back_to_the_page_that_it_was_opened_from(client, in_step):
 def test_what_is_not_there(client, in_step, action, names):
     sign_in(client, is_superuser=True)
     assert client.get(page_of(action, **names)).status_code == 404
+
+
+def test_a_held_run_is_shown_in_titles_the_largest_first(client, shelf, settings):
+    """Ids alone do not tell an operator what would be lost."""
+    settings.COURSE_SYNC_MASS_DELETE_COUNT = 1
+    publish(shelf, "1", titles={"section-1": "Week 2", "unit-1-0": "<b>Bees</b>"})
+    publish(shelf, "2", sections=1)
+    sign_in(client, is_superuser=True)
+    plan = texts(seen(client, page_of("approve", course=COURSE)), "//ul[@class='plan']/li")
+    assert plan[1] == "section: 1, subsection: 1, unit: 3"
+    assert plan[2] == f"section “Week 2” ({block('chapter', 'section-1')})"
+    assert f"unit “<b>Bees</b>” ({block('vertical', 'unit-1-0')})" in plan
+    assert plan[-1].startswith("If this is wrong, do not approve it.")
+
+
+def test_a_retry_says_that_waiting_lanes_go_on(client, shelf, receiver):
+    receiver.faults.append(Refuse(503))
+    publish(shelf, "1")
+    api.deliver_due()
+    sign_in(client, is_superuser=True)
+    address = page_of("retry", target="crm")
+    shown = client.get(address)
+    assert "Target crm: no operation failed." in shown.content.decode()
+    done = client.post(address, {"token": tokens(shown)}, follow=True)
+    assert "Lanes that make their next attempt at once: 1" in done.content.decode()

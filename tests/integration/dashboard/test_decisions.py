@@ -149,7 +149,7 @@ def test_a_plan_that_has_changed_is_not_carried_out(client, link):
 def test_one_that_has_ended_is_explained(client, link):
     ended = a_conflict(link, state="ended")
     sign_in(client, is_superuser=True)
-    assert seen(client, address("conflicts", state="ended")).xpath("//article//a") == []
+    assert seen(client, address("conflicts", state="ended")).xpath("//article//a[contains(@href, '/act/')]") == []
     assert "has ended already" in client.get(f"/course_sync/act/resolve-base/?id={ended.pk}").content.decode()
 
 
@@ -218,3 +218,14 @@ def test_the_number_of_queries_does_not_grow(client, link, django_assert_max_num
     with django_assert_max_num_queries(12):
         older = seen(client, f"/course_sync/conflicts/{page.xpath('//a[@rel]/@href')[0]}")
     assert len(older.xpath("//article")) == 5
+
+
+def test_the_page_of_accept_says_that_nothing_can_be_written(client, link, far, settings):  # noqa: F811
+    settings.COURSE_SYNC_WRITE_BACK_USER = ""
+    rename_there(far, "module", "section-0", "Wasps")
+    api.poll_now()
+    sign_in(client, is_superuser=True)
+    page = client.get("/course_sync/act/accept/?target=crm").content.decode()
+    assert "This would fail now: " in page
+    assert "COURSE_SYNC_WRITE_BACK_USER" in page
+    assert "This would fail now: " not in client.get("/course_sync/act/reject/?target=crm").content.decode()

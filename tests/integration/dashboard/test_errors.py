@@ -58,7 +58,10 @@ def test_a_cause_says_what_is_wrong_and_what_to_do(client, failed):
     sign_in(client, is_superuser=True)
     page = seen(client, address())
     (text,) = texts(page, "//article")
-    assert f"crm: {HOSTILE.replace('1', '#')} row #" in text
+    assert texts(page, "//article/h2") == [f"crm: {HOSTILE} row 0"]
+    assert f"The others differ in numbers and names: {HOSTILE.replace('1', '#')} row #" in text
+    links = page.xpath("//article//a/@href")
+    assert {"/course_sync/targets/crm/", f"/course_sync/courses/{COURSE}/"} <= set(links)
     assert "2 operations failed · in 1 course · PermanentError · HTTP 200" in text
     (cause,) = api.list_causes(api.Filters())["causes"]
     assert cause["meaning"] in text

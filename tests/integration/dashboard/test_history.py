@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 
 from course_sync_plugin import api
 from course_sync_plugin.models import Attempt, Course, DatabaseNow, JournalOperation, OperatorAction, Run, Target
+from course_sync_plugin.upkeep.audit import record
 from course_sync_plugin.upkeep.reports.history import merged, picture, sources
 from course_sync_plugin.upkeep.reports.history.events import EVERY_KIND, HistoryFilters
 from tests.integration.courses import COURSE, block
@@ -185,6 +186,20 @@ def test_the_drawing_narrows_the_time(operator, site):
     assert texts(page, "//details//tbody/tr") == [label.replace(": ", "") for label in labels]
     narrowed = seen(operator, f"{PAGE}{links[0].get('href')}")
     assert len(rows(narrowed)) == 1
+
+
+def test_a_short_time_is_drawn_in_minutes(operator, site):
+    """A site that is new, or what is left after narrowing, would be a single bar."""
+    Run.objects.filter(pk=Run.objects.earliest("pk").pk).update(ended_at=F("ended_at") - timedelta(minutes=5))
+    bars = seen(operator, address(kind="run")).xpath("//*[name()='svg']//*[name()='a']")
+    assert len(bars) >= 2
+
+
+def test_an_event_leads_to_its_course(operator, site):
+    record("sync", course="of/no/course")
+    page = seen(operator, PAGE)
+    links = set(page.xpath("//div[@aria-labelledby='history']//tbody//a/@href"))
+    assert links == {f"/course_sync/courses/{key}/" for key in (COURSE, OTHER)}
 
 
 def test_bars_are_few_whatever_the_time(operator, site):

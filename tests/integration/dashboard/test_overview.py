@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from lxml import html
 
 from course_sync_plugin import api
-from course_sync_plugin.models import Activity, Attempt, CatalogRun, DatabaseNow, Target
+from course_sync_plugin.models import Activity, Attempt, CatalogRun, DatabaseNow, Lane, Target
 from course_sync_plugin.testing.faults import Fail, Refuse
 from tests.integration.courses import COURSE, a_course, block
 from tests.integration.dashboard import people
@@ -88,13 +88,16 @@ def test_the_success_of_the_last_day_is_drawn_by_hour(operator, shelf, receiver)
 def test_a_held_run_can_be_approved_by_those_who_act(client, shelf, receiver, settings):
     settings.COURSE_SYNC_MASS_DELETE_COUNT = 1
     publish(shelf, "1")
+    api.deliver_until_empty()
     publish(shelf, "2", sections=1)
     user = User.objects.create_user("somebody", is_superuser=True)
     client.force_login(user)
     page = seen(client)
     (row,) = cells(page, "held")
     assert (row[:3], row[4]) == ([COURSE, "5", "11"], f"Look and approve {COURSE}")
-    (address,) = page.xpath("//*[@aria-labelledby='held']//a/@href")
+    assert cells(page, "courses")[0][:3] == [COURSE, "–", "held"]
+    course, address = page.xpath("//*[@aria-labelledby='held']//a/@href")
+    assert course == f"/course_sync/courses/{COURSE}/"
     assert "5 of 11 entities would be deleted" in client.get(address).content.decode()
     User.objects.update(is_superuser=False, is_staff=True)
     assert len(cells(seen(client), "held")[0]) == 4
@@ -135,7 +138,7 @@ def test_a_problem(operator, shelf, receiver):
     page = seen(operator)
     assert texts(page, "//h1") == ["1 thing needs a look"]
     (finding,) = texts(page, "//li[@class='urgent']")
-    assert finding == "crm: problems 'problems --target crm' says what to do"
+    assert finding == "crm: problems Look at the causes. When one is mended, retry."
     (row,) = cells(page, "problems")
     assert row == ["crm", f"update {block('vertical', 'unit-0-0')}", HOSTILE, "0"]
     assert page.xpath("//script[not(@src)]") == []
@@ -164,15 +167,61 @@ def test_a_target_that_is_down(operator, shelf, receiver):
     assert texts(seen(operator), "//li[@class='waits']")[0].startswith("crm: the last message got no answer.")
     Target.objects.update(breaker_opened_at=DatabaseNow(), breaker_error="no answer")
     (line,) = texts(seen(operator), "//li[@class='waits']")
-    assert re.match(r"crm: the target has not answered since \S+Z\. Nothing: its courses go on", line)
+    assert re.match(r"crm: the target has taken nothing since \S+Z\. no answer It is tried again and again", line)
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_what_does_not_answer_is_one_finding_with_its_reason(operator, shelf, receiver, failing, settings):
+    """Before, a target with a wrong secret had two, and one of them said that there is nothing to do."""
+    publish(shelf, "1")
+    Target.objects.update(breaker_opened_at=DatabaseNow(), breaker_error="The secret is wrong.")
+    Lane.objects.update(failing=failing)
+    (line,) = texts(seen(operator), "//ul[@class='attention-list']/li")
+    assert "The secret is wrong." in line
+    assert texts(seen(operator), "//li[@class='urgent']") == ([line] if failing else [])
+    Lane.objects.update(created_at=DatabaseNow(-100))
+    settings.COURSE_SYNC_OBJECTIVE_SECONDS = 50
+    assert texts(seen(operator), "//li[@class='urgent']") == [line]
+
+
+def test_what_takes_nothing_comes_before_a_conflict(shelf, receiver):
+    """Whatever the names of the targets: a conflict waits for a day, a wrong secret stops all courses."""
+    publish(shelf, "1")
+    Target.objects.update(breaker_opened_at=DatabaseNow())
+    Lane.objects.update(failing=True)
+    status = api.status_overview()
+    (down,) = status["targets"]
+    calm = {**down, "name": "a", "state": "in step", "conflicts": 1, "breaker": {"state": "closed"}}
+    found = [one.text for one in api.attention({**status, "targets": [calm, down], "not_running": False})]
+    assert [text.split(":")[0] for text in found] == ["crm", "a"]
+
+
+def test_no_finding_needs_a_shell(operator, shelf, receiver):
+    """What the pages can do is said in their words, with links to the actions for those who act."""
+    publish(shelf, "1")
+    api.pause("crm")
+    User.objects.update(is_superuser=True)
+    (finding,) = seen(operator).xpath("//ul[@class='attention-list']/li")
+    assert "'" not in finding.text_content()
+    (address,) = finding.xpath("a[@class='offer']/@href")
+    assert "would be resumed" in operator.get(address).content.decode()
+    User.objects.update(is_superuser=False)
+    assert seen(operator).xpath("//a[@class='offer']") == []
+
+
+def test_a_lag_over_the_objective_is_marked(operator, shelf, receiver, settings):
+    publish(shelf, "1")
+    assert "a change is delivered within 3600 seconds" in seen(operator).text_content()
+    Lane.objects.update(created_at=DatabaseNow(-100))
+    settings.COURSE_SYNC_OBJECTIVE_SECONDS = 50
+    assert cells(seen(operator), "targets")[0][2].endswith(" over 50")
 
 
 def test_the_number_of_queries_is_small(operator, shelf, receiver, django_assert_max_num_queries):
     for number in range(5):
         shelf.publish(a_course("1", course=f"course-v1:Org+Course+{number}"))
         api.sync_course(f"course-v1:Org+Course+{number}")
-    api.is_stopped()  # the switch is in the cache of the host
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):  # one reads the switch, if it is not in the cache of the host
         seen(operator)
 
 

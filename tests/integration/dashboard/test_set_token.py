@@ -54,7 +54,8 @@ def test_an_empty_one_changes_nothing(client, canvas):
     sign_in(client, is_superuser=True)
     address = page_of("set-token", target="lms2")
     done = client.post(address, {"token": tokens(client.get(address)), "entered": " "}, follow=True)
-    assert "needs an access token" in done.content.decode()
+    assert "needs an access token, and none was given" in done.content.decode()
+    assert "--token-file" not in done.content.decode(), "a page does not speak of the options of commands"
     assert config_of(Target.objects.get(name="lms2")).token == "7~old"
 
 

@@ -47,7 +47,7 @@ class TestTheList:
         api.pause("crm")
         page = seen(operator, LIST)
         assert cells(page, "targets")[0][1:3] == [
-            "paused", "'resume crm' lets it go on; one course: 'resume crm --course KEY'",
+            "paused", "Resume it when it may go on. A course that is paused alone is resumed on its own page.",
         ]  # fmt: skip
         assert page.xpath("//tbody//a/@href") == [PAGE]
 
@@ -84,7 +84,8 @@ class TestTheState:
         publish(delivered, "2", titles=renamed("unit-0-0"))
         api.deliver_until_empty()
         page = seen(operator, PAGE)
-        assert texts(page, "//li[@class='urgent']") == ["crm: problems 'problems --target crm' says what to do"]
+        (finding,) = texts(page, "//li[@class='urgent']")
+        assert finding == "crm: problems Look at the causes. When one is mended, retry. Retry crm"
         assert facts(page)["Open problems"] == "1"
         assert page.xpath("//script[not(@src)]") == []
 
@@ -230,7 +231,17 @@ class TestActions:
         publish(shelf, "1")
         found = seen(operator, PAGE).xpath("//a/@href[contains(., '/act/')]")
         names = [one.split("/")[3] for one in found]
-        assert names == ["test", "pause", "resume", "retry", "rotate-secret", "replace-secret", "retry"]
+        assert names == [
+            "test",
+            "pause",
+            "resume",
+            "retry",
+            "set-secret",
+            "rotate-secret",
+            "replace-secret",
+            "retry",
+            "reset",
+        ]
         for address in found:
             assert operator.get(address).status_code == 200
 

@@ -255,6 +255,57 @@ class TestOpening:
         assert told == [("WARNING", True), ("INFO", False)]
 
 
+class TestAnAnswer:
+    """It starts the lanes again that wait or stand still because of the target, and no other."""
+
+    COLUMNS = ("failing", "stopped_by_target", "attempts")
+
+    @pytest.fixture
+    def lanes(self, receiver) -> dict[str, Lane]:
+        """Make lanes that waited an hour, and are due in ten minutes."""
+        api.add_target("other", url=receiver.url, secret=receiver.secret)
+        kinds = {
+            "stopped": ("crm", True, True),
+            "waiting": ("crm", False, True),
+            "by its content": ("crm", True, False),
+            "idle": ("crm", False, None),
+            "of another target": ("other", True, True),
+        }
+        since = {"attempts": 3, "retrying_since": DatabaseNow(-3600), "due_at": DatabaseNow(600)}
+        lanes = {}
+        for name, (target_name, failing, stopped_by_target) in kinds.items():
+            key = f"course-v1:Org+{len(lanes)}+Run"
+            course = Course.objects.create(key=key, key_digest=digest_of(key), org="Org")
+            of, flags = (
+                Target.objects.get(name=target_name),
+                {"failing": failing, "stopped_by_target": stopped_by_target},
+            )
+            lanes[name] = Lane.objects.create(target=of, course=course, **flags, **since)
+        return lanes
+
+    @pytest.mark.parametrize("opened", [True, False], ids=["open", "closed"])
+    def test_what_becomes_of_the_lanes(self, lanes, opened, caplog, monkeypatch):
+        monkeypatch.setattr(bulk, "ROWS", 1)
+        caplog.set_level(logging.INFO, "course_sync_plugin")
+        if opened:
+            Target.objects.filter(name="crm").update(**DOWN)
+        breaker.answered(target())
+        after = {name: Lane.objects.get(pk=lane.pk) for name, lane in lanes.items()}
+        assert {name: tuple(getattr(lane, column) for column in self.COLUMNS) for name, lane in after.items()} == {
+            "stopped": (False, False, 0),
+            "waiting": (False, False, 3),
+            "by its content": (True, False, 3),
+            "idle": (False, None, 3),
+            "of another target": (True, True, 3),
+        }
+        woken = {"stopped", "waiting"} if opened else {"stopped"}
+        assert {name for name, lane in after.items() if wait_in_seconds(lane) <= 0} == woken
+        assert {name for name, lane in after.items() if lane.retrying_since is None} == woken
+        assert [one.getMessage() for one in caplog.records if "lanes=" in one.getMessage()] == (
+            ["course_sync: target=crm breaker=closed lanes=2"] if opened else []
+        )
+
+
 class TestOpen:
     @pytest.fixture(autouse=True)
     def _two_lanes_that_wait(self, shelf, receiver, course):
@@ -344,7 +395,14 @@ class TestOpen:
         assert api.deliver_until_empty().envelopes == 1
         assert not is_open()
 
-    def test_a_process_that_ends_gives_the_probe_back(self, receiver):
+    @pytest.mark.parametrize("envelopes", [0, 2], ids=["before it sends", "while it sends"])
+    def test_a_process_that_ends_gives_the_probe_back(self, receiver, envelopes):
+        """It uses up no attempt: a probe says nothing about its own lane."""
+        receiver.faults.append(Refuse(500, times=envelopes))
+        for _ in range(envelopes):
+            probe_time_comes()
+            api.deliver_until_empty()
+        assert Envelope.objects.count() == envelopes
         Lane.objects.update(attempts=2)
         probe_time_comes()
         turn = LaneTurn(claim_lane(due_lanes()[0][0]), 20)

@@ -261,12 +261,16 @@ class TestMakingDue:
         assert Lane.objects.count() == 6
 
     def test_a_nudge_starts_anew(self, target, course):
-        lane = a_lane(target, course, 30, attempts=3, failing=True, last_error="no", waiting_for="level")
+        of_attempts = {"attempts": 3, "failing": True, "stopped_by_target": True, "retrying_since": DatabaseNow()}
+        texts = {"last_error": "no", "error_class": "TransientError", "last_warning": "odd", "waiting_for": "level"}
+        lane = a_lane(target, course, 30, **of_attempts, **texts)
         other = a_lane(target, a_course("Other"), None)
         nudge(Lane.objects.filter(pk=lane.pk))
         lane = now(lane)
         assert due_lane_ids() == [lane.pk]
-        assert (lane.nudged, lane.attempts, lane.failing, lane.last_error, lane.waiting_for) == (True, 0, False, "", "")
+        assert [lane.nudged, lane.attempts, lane.failing] == [True, 0, False]
+        assert [lane.stopped_by_target, lane.retrying_since] == [None, None]
+        assert {name: getattr(lane, name) for name in texts} == dict.fromkeys(texts, "")
         assert not now(other).nudged
 
 

@@ -609,6 +609,7 @@ def test_a_secret_that_changes_in_the_middle_of_a_turn_stops_no_lane(shelf, rece
     monkeypatch.setattr(WebhookTarget, "send", rotate_before)
     api.deliver_until_empty()
     assert (the_lane().failing, the_lane().attempts) == (False, 1)
+    assert not Target.objects.get().breaker_failures, "it says nothing about the target as it is now"
     let_time_pass()
     api.deliver_until_empty()
     assert receiver.difference(new) == []

@@ -17,15 +17,28 @@ from course_sync_plugin.lanes import deliver
 from course_sync_plugin.lanes.claim import claim_lane, sleep
 from course_sync_plugin.lanes.deliver import LaneTurn
 from course_sync_plugin.lanes.next_envelope import NextEnvelope
-from course_sync_plugin.models import DatabaseNow, Envelope, HeldRun, JournalOperation, Lane, Problem, Target, leases
+from course_sync_plugin.models import (
+    LINK,
+    DatabaseNow,
+    Envelope,
+    HeldRun,
+    JournalOperation,
+    Lane,
+    Link,
+    Problem,
+    Target,
+    leases,
+)
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Fail, Refuse, poison
-from tests.integration.courses import COURSE, block
+from tests.integration.courses import COURSE, a_course, block
 from tests.integration.one_lane import publish, renamed, states, the_lane, wait_in_seconds
 from tests.integration.sync.test_record import FailsAt
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = "course-v1:Org+Other+Run"
 
 
 @pytest.fixture(autouse=True)
@@ -134,11 +147,28 @@ class TestANudge:
         assert wait_in_seconds(lane) <= 0
 
     def test_nobody_asked_for_a_new_start_the_lane_waits(self, shelf, receiver, course):
+        """One was asked for of another lane of the target, which another worker holds."""
+        shelf.publish(a_course("1", course=OTHER))
+        api.sync_course(OTHER)
+        Lane.objects.filter(course__key=OTHER).update(nudged=True, attempts=4)
         publish(shelf, "2", titles=renamed("unit-0-1"))
         receiver.faults.append(Refuse(500))
         api.deliver_lane(the_lane().pk)
         assert the_lane().attempts == 1
         assert 500 < wait_in_seconds(the_lane()) <= 720
+        assert Lane.objects.get(course__key=OTHER).attempts == 4
+
+    def test_a_link_of_one_course_is_none_of_another(self, shelf, receiver, course, monkeypatch):
+        monkeypatch.setattr(WebhookTarget, "needs_link", True)
+        shelf.publish(a_course("1", course=OTHER))
+        api.sync_course(OTHER)
+        other = Lane.objects.get(course__key=OTHER)
+        Link.objects.create(target=other.target, course=other.course, remote_id="1", created_at=DatabaseNow())
+        new = publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        waiting = dict(Lane.objects.values_list("course__key", "waiting_for"))
+        assert waiting == {COURSE: LINK, OTHER: ""}
+        assert receiver.difference(new) != []
 
 
 class TestTheDeliveredVersion:
@@ -184,6 +214,22 @@ class TestTheDeliveredVersion:
         publish(shelf, "2", titles=renamed("unit-0-1"))
         api.deliver_until_empty()
         assert (the_lane().delivered_version, receiver.requests) == ("2", [])
+
+    def test_such_a_version_of_one_of_two_courses(self, shelf, receiver, course):
+        Target.objects.update(entity_types=["course"])
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        for version in ("77", "78"):
+            shelf.publish(a_course(version, course=OTHER, titles=renamed("unit-0-1") if version == "78" else {}))
+            api.sync_course(OTHER)
+            api.deliver_until_empty()
+        versions = dict(Lane.objects.values_list("course__key", "delivered_version"))
+        assert versions == {COURSE: "2", OTHER: "78"}
+
+    def test_what_was_urgent_is_not_once_it_is_delivered(self, shelf, receiver, course):
+        publish(shelf, "2", units=2)
+        assert the_lane().urgent is True
+        api.deliver_lane(the_lane().pk, seconds=600)
+        assert (the_lane().urgent, the_lane().due_at) == (False, None)
 
     def test_such_a_version_is_not_delivered_while_something_is_refused(self, shelf, receiver, course):
         receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
@@ -301,6 +347,24 @@ class TestACourseThatIsDeleted:
         api.deliver_lane(the_lane().pk)
         assert receiver.difference(new) == []
         assert the_lane().delivered_version == "3"
+
+    def test_the_receiver_is_told_first_that_the_run_before_is_over(self, shelf, receiver, course):
+        """Of that run an operation failed, which an operator skips after the course was deleted."""
+        Target.objects.update(options={"on_course_deleted": "keep"})
+        receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
+        shelf.delete()
+        api.sync_course(COURSE)
+        HeldRun.objects.update(approved=True)
+        api.sync_course(COURSE)
+        api.skip("crm", api.problems()[0].operation_id)
+        receiver.requests.clear()
+        api.deliver_until_empty()
+        (request,) = receiver.requests
+        data = json.loads(request.body)["data"]
+        assert (data["operations"], data["end_of_run"], data["published_version"]) == ([], True, "2")
+        assert (the_lane().cursor, the_lane().closing, the_lane().answered_sequence) == (the_lane().end, False, 0)
 
     def test_when_it_comes_back_the_lane_begins_anew(self, shelf, receiver, course):
         Target.objects.update(options={"on_course_deleted": "keep"})

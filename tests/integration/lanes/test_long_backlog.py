@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+from unittest import mock
 
 import pytest
 from django.db.models import F
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import TransientError
+from course_sync_plugin.lanes import long_backlog
 from course_sync_plugin.models import JournalOperation, Lane, Run, RunKind, Target
 from course_sync_plugin.targets.local.target import LocalTarget
 from course_sync_plugin.testing.faults import Fail, Refuse
 from course_sync_plugin.testing.receiver import Receiver
-from tests.integration.courses import COURSE, approve, block
+from tests.integration.courses import COURSE, a_course, approve, block
 from tests.integration.one_lane import let_time_pass, publish, renamed, the_lane
 from tests.integration.targets.local_state import differences as local_differences
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = "course-v1:Org+Other+Run"
 
 
 @pytest.fixture(autouse=True)
@@ -260,6 +264,25 @@ def test_a_difference_that_saves_nothing_is_not_made(shelf, receiver, course):
     publish(shelf, "2", sections=4)
     api.deliver_until_empty()
     assert (len(sent(receiver)), kinds()) == (10, set())
+
+
+def test_it_looks_once_in_a_turn(shelf, receiver, course, settings):
+    """The difference saves nothing, however often it is worked out."""
+    settings.COURSE_SYNC_LONG_BACKLOG = 3
+    units = [f"unit-{at}-{number}" for at in range(2) for number in range(3)]
+    for version in range(1, 7):
+        new = publish(shelf, str(version + 1), titles=renamed(*units[:version]))
+    with mock.patch.object(long_backlog, "_shorten", wraps=long_backlog._shorten) as look:
+        api.deliver_lane(the_lane().pk, seconds=600)
+    assert (look.call_count, len(sent(receiver)), receiver.difference(new)) == (1, 6, [])
+
+
+def test_runs_of_another_course_do_not_count(shelf, receiver, course):
+    a_backlog(shelf)
+    shelf.publish(a_course("1", course=OTHER))
+    api.sync_course(OTHER)
+    api.deliver_lane(the_lane().pk, seconds=600)
+    assert (sent(receiver), kinds()) == ([("update", "unit-0-1")], {RunKind.DIFFERENCE})
 
 
 def test_other_lanes_are_not_concerned(shelf, receiver, course):

@@ -140,11 +140,12 @@ class TestATurnThatIsGivenUp:
         assert sent[-2:] == [message_id, message_id]
         assert receiver.difference(new) == []
 
-    def test_another_worker_that_took_over_keeps_the_lane(self, shelf, receiver, course, monkeypatch):
+    def test_another_worker_that_took_over_keeps_the_lane(self, shelf, receiver, course, monkeypatch, caplog):
         publish(shelf, "2", titles=renamed("unit-0-1"))
         taken = {"lease_token": "of another worker"}
         self.give_up_while_sending(monkeypatch, before=lambda: Lane.objects.filter(pk=the_lane().pk).update(**taken))
         assert (the_lane().lease_token, the_lane().attempts) == ("of another worker", 0)
+        assert [one.getMessage() for one in caplog.records if one.exc_info] == []
 
 
 def test_a_target_that_cannot_be_opened_stops_its_lane(shelf, receiver, course, caplog):

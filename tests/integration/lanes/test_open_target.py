@@ -12,6 +12,7 @@ from course_sync_plugin.lanes.open_target import config_of, open_target, read_op
 from course_sync_plugin.models import Target
 from course_sync_plugin.secrets import encrypt
 from course_sync_plugin.targets.signing import generate_secret
+from course_sync_plugin.targets.webhook import WebhookTarget
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,21 @@ def test_two_secrets_sign_until_the_rotation_is_over(row, hours, secrets):
     row.save()
     with open_target(row) as target:
         assert target.config.secrets == secrets
+
+
+@pytest.mark.parametrize("token", ["", "a token"])
+def test_its_token_is_decrypted(row, token):
+    row.token = encrypt(token) if token else ""
+    assert config_of(row).token == token
+
+
+def test_it_is_closed_however_the_turn_ends(row, monkeypatch):
+    closed = []
+    monkeypatch.setattr(WebhookTarget, "close", lambda target: closed.append(target))
+    with pytest.raises(ValueError, match="no"), open_target(row) as target:
+        assert closed == []
+        raise ValueError("no")
+    assert closed == [target]
 
 
 def test_a_stored_option_that_is_not_valid_any_more_names_the_target_and_the_way_out(row):

@@ -209,7 +209,7 @@ class TestNow:
             }
             for row in view("course_targets"):
                 counted = expected[row["target"]]
-                assert (row["state"], row["in_step"]) == (counted.state, counted.is_in_step), (one, other)
+                assert (row["state"], row["in_step"]) == (counted.state, counted.is_at_rest), (one, other)
                 assert row["pending_operations"] == counted.pending
                 seen.add(counted.state)
             for lane in before.values():

@@ -80,6 +80,11 @@ class TestFirstFill:
         assert not Conflict.objects.exists()
 
     @pytest.mark.story(38)
+    def test_a_section_whose_slug_the_forum_would_refuse(self, begun):
+        seen = begun(titles={"section-0": "7. Category theory"})
+        deliver()
+        assert seen.section("7. Category theory").slug == "course-7-category-theory"
+
     def test_what_has_the_same_name(self, begun):
         seen = begun(titles={"section-0": "Week", "section-1": "week", "subsection-0": "Quiz", "subsection-1": "quiz"})
         deliver()

@@ -99,6 +99,10 @@ def test_a_key_that_is_revoked_on_the_way(begun, forum):
     forum.faults.append(Meanwhile(path="/posts", act=lambda: forum.revoke(forum.key)))
     api.deliver_until_empty()
     assert api.status()["targets"][0]["state"] != "in step"
+    (cause,) = api.list_causes(api.Filters())["causes"]
+    assert ("set-token" in cause["action"], "secret" in cause["action"]) == (True, False)
+    (attempt, *_others) = api.target_details("crm").attempts
+    assert "set-token" in str(attempt.advice.action)
     key = forum.new_key()
     api.set_token("crm", key)
     deliver()
@@ -119,7 +123,10 @@ class TestTitles:
     def test_a_title_that_the_forum_refuses_is_a_problem_with_its_words(self, begun, forum):
         seen = begun(titles={"subsection-0": "x" * 40})
         api.deliver_until_empty()
-        assert ["words is very long" in one for one in reasons()] == [True]
+        (reason,) = reasons()
+        assert "words is very long" in reason
+        assert f"The title sent was 'X{'x' * 39} · section-0 · Course Run'." in reason
+        assert reason.endswith("Change the name in Studio, or the rule in the settings of the forum; then use 'retry'.")
         assert seen.tree() == {"section-0": [], "section-1": FIRST["section-1"]}
 
     def test_a_title_that_a_topic_of_others_has(self, begun, forum, shelf):
@@ -141,6 +148,7 @@ class TestTitles:
         forum.faults.append(attrs.evolve(forum.faults[0]))
         api.deliver_until_empty()
         assert ["already been used" in one for one in reasons()] == [True]
+        assert [f"sent was '{FIRST['section-0'][0]}'" in one for one in reasons()] == [True]
         assert seen.tree()["section-0"] == []
 
     def test_a_new_title_that_is_taken(self, begun, forum, shelf):
@@ -154,6 +162,20 @@ class TestTitles:
         api.reset("crm")
         deliver()
         assert calls(forum) == []
+
+    def test_a_new_title_that_the_forum_refuses(self, begun, forum, shelf):
+        begun()
+        deliver()
+        publish(shelf, "2", titles={"subsection-0": "x" * 40})
+        api.deliver_until_empty()
+        assert [f"The title sent was 'X{'x' * 39} · " in one for one in reasons()] == [True]
+
+    def test_a_name_of_a_category_that_the_forum_refuses(self, begun, forum):
+        begun()
+        words = Answer.json({"errors": ["Category Name is too short"]}, 422)
+        forum.faults.append(Refuse(method="POST", instead=words, path="/categories"))
+        api.deliver_until_empty()
+        assert "The name of the category sent was 'section-0'." in reasons()[0]
 
     def test_a_title_that_the_forum_does_not_take_over(self, begun, forum, shelf):
         begun()

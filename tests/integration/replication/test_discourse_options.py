@@ -12,6 +12,7 @@ from course_sync_plugin.replication.outbound.bring import bring
 from course_sync_plugin.targets.registry import targets
 from course_sync_plugin.testing.discourse.faults import Refuse
 from course_sync_plugin.testing.discourse.requests import Answer
+from course_sync_plugin.testing.discourse.scopes import SCOPES
 from tests.integration.courses import COURSE, a_course, block
 from tests.integration.one_lane import publish
 from tests.integration.replication.forums import (
@@ -297,6 +298,45 @@ class TestLinks:
             api.link_plan(COURSE, "crm", "")
         assert calls(forum) == []
 
+    def test_a_category_of_this_slug_is_told_before(self, shelf, forum):
+        """The forum would refuse the creation: a slug is unique among the categories at the top."""
+        publish(shelf, "1", titles={"course": "Bees"})
+        add_target(forum)
+        number = a_category(forum, "Wasps")
+        forum.person("admin").edit_category(int(number), slug="org-course-run")
+        with pytest.raises(ConfigurationError, match=f"'Wasps' has the slug 'org-course-run'.*--remote {number}"):
+            api.link_plan(COURSE, "crm", "")
+        assert calls(forum) == []
+
+    def test_a_sub_category_of_this_slug_does_no_harm(self, shelf, forum):
+        publish(shelf, "1", titles={"course": "Bees"})
+        add_target(forum)
+        inner = a_category(forum, "Inner", int(a_category(forum, "Wasps")))
+        forum.person("admin").edit_category(int(inner), slug="org-course-run")
+        plan = api.link_plan(COURSE, "crm", "")
+        assert api.link_shown(COURSE, "crm", "", "openedx", plan.token).error == ""
+
+    def test_a_linked_category_with_this_slug_is_not_offered(self, shelf, forum):
+        """Two course keys may give one slug. The category is that of another course, so it cannot be linked."""
+        publish(shelf, "1", titles={"course": "Bees"})
+        add_target(forum)
+        number = link(a_category(forum, "Wasps")).remote_id
+        forum.person("admin").edit_category(int(number), slug="org-course-other")
+        other = "course-v1:Org+Course+Other"
+        shelf.publish(a_course("1", course=other, titles={"course": "Hornets"}))
+        api.sync_course(other)
+        with pytest.raises(ConfigurationError, match="another slug") as refused:
+            api.link_plan(other, "crm", "")
+        assert "--remote" not in str(refused.value)
+
+    def test_tags_that_a_new_category_cannot_have_are_told_before(self, shelf, forum):
+        """The forum may have no tags at all. It would leave them out, and say nothing."""
+        publish(shelf, "1")
+        add_target(forum, "sections=tag")
+        forum.forum.settings.tagging_enabled = False
+        with pytest.raises(ConfigurationError, match="may not create tags"):
+            api.link_plan(COURSE, "crm", "")
+
     def test_who_does_as_the_refusal_says_gets_a_new_category(self, shelf, forum):
         publish(shelf, "1", titles={"course": "Bees"})
         add_target(forum)
@@ -440,8 +480,11 @@ class TestTarget:
         ("options", "ok", "words"),
         [
             ([], True, "administrator 'system'"),
-            (["api_username=student"], False, "no administrator"),
+            (["api_username=student"], False, "acts as 'student'. The user of the API key may not create categories."),
             (["api_username=student"], False, "Take a key of an administrator"),
+            (["api_username=moderator", "sections=tag"], True, "is no administrator: link a category that is there"),
+            (["api_username=student", "sections=tag"], False, "may not create tags"),
+            (["sections=tag"], True, "administrator 'system'"),
             (["api_username=nobody"], False, "does not accept the API key"),
         ],
     )
@@ -450,6 +493,42 @@ class TestTarget:
         report = api.test_target("crm")
         assert (report.ok, words in report.explanation) == (ok, True)
         assert calls(forum) == []
+
+    @pytest.mark.parametrize("sections", ["tag", "subcategory"])
+    @pytest.mark.parametrize("user", ["admin", "moderator", "teacher", "student"])
+    def test_the_test_says_what_link_says(self, shelf, forum, sections, user):
+        publish(shelf, "1")
+        add_target(forum, f"api_username={user}", f"sections={sections}")
+        remote = a_category(forum)
+        try:
+            may_link = bool(api.link_plan(COURSE, "crm", remote))
+        except ConfigurationError:
+            may_link = False
+        assert api.test_target("crm").ok == may_link
+
+    def test_the_test_of_a_forum_without_tags(self, forum):
+        add_target(forum, "sections=tag")
+        forum.forum.settings.tagging_enabled = False
+        assert not api.test_target("crm").ok
+
+    def test_a_key_with_scopes_cannot_create_categories(self, shelf, forum):
+        """The forum refuses it like a bad key, and the message names the scope."""
+        publish(shelf, "1")
+        key = forum.new_key(scopes=[*SCOPES])
+        api.add_target("crm", backend="discourse", url=forum.url, token=key)
+        plan = api.link_plan(COURSE, "crm", "")
+        with pytest.raises(ConfigurationError, match="scope"):
+            api.link_shown(COURSE, "crm", "", "openedx", plan.token)
+
+    def test_the_scopes_of_the_guide_are_enough_for_tags(self, shelf, forum):
+        publish_tree(shelf, a_tree("1", TREE))
+        key = forum.new_key(scopes=["global:read", "topics:write", "topics:update", "topics:delete"])
+        api.add_target("crm", backend="discourse", url=forum.url, token=key, options=["sections=tag"])
+        assert api.test_target("crm").ok
+        link(a_category(forum))
+        deliver()
+        publish_tree(shelf, a_tree("2", {"Bees": {"Wax": {}}, "Ants": {"Hill": {}}}, {"Hill": HIDDEN}))
+        deliver()
 
     def test_it_is_registered(self):
         assert targets.get("discourse").needs_link

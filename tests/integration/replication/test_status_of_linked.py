@@ -47,8 +47,45 @@ def test_a_target_whose_only_course_waits_for_a_link(unlinked, read):
 def test_it_is_said_with_the_way_out(unlinked):
     shown = said()
     assert "waiting for link" in shown
-    assert "crm: 1 courses wait for a link; 'link COURSE crm' makes one" in shown
+    assert "crm: 1 course waits for a link; 'link COURSE crm' makes one" in shown
     assert "in step  " not in shown
+
+
+@pytest.mark.parametrize("read", [api.status, api.status_overview], ids=["all", "overview"])
+def test_a_course_that_waits_for_a_link_is_not_in_step(unlinked, read):
+    found = read()
+    counted = ("courses_total", "courses_in_step", "courses_waiting_for_link")
+    assert [found[name] for name in counted] == [1, 0, 1]
+
+
+def test_it_is_counted_apart(unlinked, shelf):
+    shown = said()
+    assert "0 of 1 course is in step. 1 course waits for a link." in shown
+    assert "Courses\n" not in shown, "such a course is not listed: a site may have thousands"
+    assert "… and" not in shown
+    assert "course_sync_courses_waiting_for_link 1.0" in said("--prometheus")
+
+
+def test_it_is_found_in_the_list_of_courses(unlinked):
+    def listed(state):
+        return [one.key for one in api.list_courses(api.CourseFilters(state=state), None, None, 10).courses]
+
+    assert (listed("in step"), listed("waiting for link")) == ([], [COURSE])
+
+
+def test_a_course_that_is_linked_at_one_target_and_not_at_another(linked):
+    api.deliver_until_empty()
+    api.add_target("other", backend="memory")
+    api.deliver_until_empty()
+    assert "0 of 1 course is in step. 1 course waits for a link." in said()
+    assert "1 of 1 course is in step." in said("--target", "crm")
+    assert "waits for a link." not in said("--target", "crm")
+
+
+def test_one_that_is_not_recorded_is_not_said_to_wait_for_a_link(unlinked):
+    Course.objects.update(published_version="older")
+    found = api.status_overview()
+    assert (found["courses_not_recorded"], found["courses_waiting_for_link"]) == (1, 0)
 
 
 def test_a_paused_target_whose_only_course_waits_for_a_link(unlinked):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.models import Conflict, Link, OperatorAction, Proposal, Target
+from course_sync_plugin.targets.two_way.site import CONTENT
 from tests.integration.courses import block
 from tests.integration.one_lane import states
 from tests.integration.replication.studio import Studio
@@ -138,6 +141,39 @@ def test_without_a_user_nothing_is_written(filled, far, settings):
     rename_there(far, "item", "unit-0-0", "Bees")
     poll()
     assert (Studio.writes, Proposal.objects.get().state) == ([], "open")
+
+
+@pytest.mark.parametrize("name", ["", "nobody"])
+def test_the_plan_says_that_nothing_can_be_written(filled, far, settings, capsys, name):
+    """Otherwise the plan promises what its carrying out refuses."""
+    settings.COURSE_SYNC_WRITE_BACK_USER = name
+    rename_there(far, "module", "section-0", "Wasps")
+    poll()
+    number = Proposal.objects.get().pk
+    assert "COURSE_SYNC_WRITE_BACK_USER" in api.proposal_plan(number, "accept").warning
+    assert api.proposal_plan(number, "reject").warning == ""
+    (plan,) = api.plan_decisions(api.Chosen(), "accept")
+    assert "COURSE_SYNC_WRITE_BACK_USER" in plan.each[0].warning
+    call_command("course_sync", "accept", str(number))
+    shown = capsys.readouterr().out
+    assert "This would fail now:" in shown
+    assert "COURSE_SYNC_WRITE_BACK_USER" in shown
+
+
+def test_a_plan_that_can_be_carried_out_has_no_warning(filled, far):
+    get_user_model().objects.create(username="sync")
+    rename_there(far, "module", "section-0", "Wasps")
+    poll()
+    assert api.proposal_plan(Proposal.objects.get().pk, "accept").warning == ""
+
+
+def test_the_plan_says_that_a_text_is_never_written(filled, far):
+    rename_there(far, "module", "section-0", "Wasps")
+    poll()
+    Proposal.objects.update(field=CONTENT)
+    plan = api.proposal_plan(Proposal.objects.get().pk, "accept")
+    assert "is not written to Studio" in plan.warning
+    assert api.accept(plan).error == plan.warning
 
 
 def test_a_studio_that_does_not_answer(filled, far):

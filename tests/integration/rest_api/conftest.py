@@ -71,6 +71,7 @@ def site(shelf, receiver):
         with api.acting("somebody", f"note on {course}"):
             api.pause("crm", course)
             api.resume("crm", course)
+            api.start_job("check-remote", [(course, "token")], target="crm", course=course)
         shelf.publish(a_course("2", course=course, units=4))
         api.sync_course(course)
         row = Course.objects.get(key_digest=digest_of(course))

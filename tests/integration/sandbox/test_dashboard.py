@@ -16,8 +16,12 @@ from tests.conftest import ROOT
 
 def test_the_pages_are_there_until_it_is_interrupted():
     with dashboard() as running, requests.Session() as session:
-        page = sign_in(session, address_of(running), "operator")
+        pages, for_staff = addresses_of(running)
+        page = sign_in(session, pages, "operator")
         assert "the title is taken" in page.text
+        with requests.Session() as another:
+            page = sign_in(another, for_staff, "teacher")
+        assert "is missing there" in page.text
         running.send_signal(signal.SIGINT)
         rest, errors = running.communicate(timeout=60)
     assert (running.returncode, rest) == (0, "Ended.\n")
@@ -35,12 +39,13 @@ def dashboard() -> Iterator[subprocess.Popen[str]]:
         running.communicate(timeout=60)
 
 
-def address_of(running: subprocess.Popen[str]) -> str:
+def addresses_of(running: subprocess.Popen[str]) -> list[str]:
+    """Return the address of the pages, and that of the page for the staff of the course."""
     lines = iter(running.stdout.readline, "")
     shown = ""
     while "Ctrl-C" not in shown:
         shown += next(lines)
-    return re.findall(r"http://\S+", shown)[0]
+    return re.findall(r"http://\S+", shown)
 
 
 def sign_in(session: requests.Session, address: str, name: str) -> requests.Response:

@@ -221,7 +221,7 @@ class TestTwoSyncs:
         assert Marker.objects.count() == 1
 
     @pytest.mark.parametrize("known", [False, True])
-    def test_a_slow_reader_whose_lease_ran_out_writes_nothing(self, shelf, known):
+    def test_a_slow_reader_whose_lease_ran_out_writes_nothing(self, shelf, known, caplog):
         if known:
             shelf.publish(a_course("v0", units=1))
             api.sync_course(COURSE)
@@ -238,6 +238,8 @@ class TestTwoSyncs:
         assert Run.objects.count() == runs + 1
         assert differences(COURSE, a_course("v2", units=3), replayed()) == []
         assert not recorded().last_error
+        (said,) = [one for one in caplog.records if "the lease was lost" in one.getMessage()]
+        assert (said.levelname, COURSE in said.getMessage()) == ("WARNING", True)
 
     @pytest.mark.parametrize("outcome", ["unchanged", "held", "unreadable"])
     def test_an_overtaken_reader_says_nothing_else_either(self, shelf, outcome):

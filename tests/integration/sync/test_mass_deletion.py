@@ -246,7 +246,7 @@ class TestApproving:
         status, out, _err = run(capsys)
         assert f"{COURSE}, version v2: would delete 30 of 40 entities" in out
         assert block("vertical", "unit-0-10") in out
-        assert "and 10 more" in out
+        assert "and 10 more; --json shows all of them" in out
         (token,) = tokens()
         assert out.splitlines()[-2:] == [
             f"  token: {token}",

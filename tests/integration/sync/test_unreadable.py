@@ -169,13 +169,17 @@ def test_a_version_that_cannot_be_asked_for_is_put_off_too(shelf, monkeypatch):
 
 
 def test_it_does_not_disturb_one_who_is_at_it(shelf, monkeypatch):
-    """Another worker holds the lease and reads. Our sync cannot even get the version; it must not store that error."""
+    """Another worker holds the lease and reads. Our sync cannot even get the version; it must not store that error.
+
+    Nor may it put the publish off: if the other worker dies, the course is due as soon as the lease is over.
+    """
     shelf.publish(a_course("v1"))
     theirs = {"lease_token": "theirs", "lease_until": "2100-01-01T00:00:00Z"}
     Course.objects.create(key=COURSE, key_digest=digest_of(COURSE), org="Org", **theirs)
     monkeypatch.setattr(shelf, "published_version", lambda course_id: 1 / 0)
     api.sync_course(COURSE)
     assert (recorded().lease_token, recorded().last_error, recorded().attempts) == ("theirs", "", 0)
+    assert seconds_until_the_next_try() <= 0
 
 
 def test_the_log_warns(shelf, caplog):

@@ -13,6 +13,8 @@ from course_sync_plugin.lanes.blocked import Blocked
 from course_sync_plugin.lanes.excluded import recorded_tree
 from course_sync_plugin.lanes.problems import park
 from course_sync_plugin.models import Exclusion, JournalOperation, Problem, ProblemState
+from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
+from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Fail
 from course_sync_plugin.testing.receiver import Receiver
 from tests.integration.courses import COURSE, a_course, block
@@ -140,6 +142,21 @@ class TestExcluded:
         assert sent(receiver) == ["unit-1-1"]
         assert [message["data"]["end_of_run"] for message in receiver.messages] == [True]
 
+    def test_it_counts_from_the_next_envelope_of_a_turn_on(self, shelf, receiver, course, settings, monkeypatch):
+        settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 1
+        publish(shelf, "2", titles=renamed("unit-0-0", "unit-0-1"))
+        send = WebhookTarget.send
+
+        def send_and_exclude(target, message):
+            monkeypatch.undo()
+            exclude(UNIT)
+            return send(target, message)
+
+        monkeypatch.setattr(WebhookTarget, "send", send_and_exclude)
+        api.deliver_lane(the_lane().pk, seconds=600)
+        assert sent(receiver) == ["unit-0-0"]
+        assert target_status() == ("in step", 0, 1)
+
     def test_the_lane_counts_as_in_step(self, shelf, receiver, course):
         exclude(SUBSECTION)
         publish(shelf, "2", titles=renamed("subsection-0", "unit-0-1"))
@@ -230,6 +247,76 @@ class TestExcluded:
         assert receiver.requests == []
 
 
+class TestMovedAway:
+    """The course moves an entity out of what is excluded: it is sent, and only it."""
+
+    @pytest.fixture
+    def held(self, shelf, receiver):
+        """Two excluded subsections get a unit each."""
+        self.publish(shelf, "1", first=[], second=[], third=["x"])
+        for name in ("first", "second"):
+            exclude(block("sequential", name))
+        self.publish(shelf, "2", first=["one"], second=["two"], third=["x"])
+        assert self.states() == [("one", "excluded"), ("two", "excluded")]
+        assert target_status() == ("in step", 0, 2)
+
+    def publish(self, shelf, version: str, **sections: list[str]):
+        structure = shelf.publish(with_units(version, sections))
+        api.sync_course(COURSE)
+        api.deliver_lane(the_lane().pk, seconds=600)
+        return structure
+
+    def states(self) -> list[tuple[str, str]]:
+        rows = Problem.objects.order_by("pk").values_list("operation__entity_id", "state")
+        return [(entity_id.rpartition("@")[2], state) for entity_id, state in rows]
+
+    def test_it_is_created_where_it_is_now_and_the_other_stays_held_back(self, shelf, receiver, held):
+        new = self.publish(shelf, "3", first=[], second=["two"], third=["x", "one"])
+        there = receiver.replica(COURSE).structure()
+        assert there.children[block("sequential", "third")] == new.children[block("sequential", "third")]
+        assert self.states() == [("one", "retried"), ("two", "excluded"), ("one", "retried")]
+        assert (the_lane().due_at, target_status()) == (None, ("in step", 0, 1))
+
+    def test_it_is_planned_in_the_same_turn_as_what_is_sent_before(self, shelf, receiver, held):
+        new = self.publish(shelf, "3", first=[], second=["two"], third=["y", "x", "one"])
+        there = receiver.replica(COURSE).structure()
+        assert there.children[block("sequential", "third")] == new.children[block("sequential", "third")]
+        assert self.states() == [("one", "retried"), ("two", "excluded"), ("one", "retried")]
+        assert (the_lane().due_at, target_status()) == (None, ("in step", 0, 1))
+
+    def test_its_parent_may_be_of_a_type_that_the_target_does_not_want(self, shelf, settings, db):
+        """No operation of the run is for the target. The tree is followed at the end of the journal all the same."""
+        settings.COURSE_SYNC_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
+        with Receiver(entity_types=["component"]) as receiver:
+            api.add_target("crm", url=receiver.url, secret=receiver.secret, entity_types=["component"])
+            publish_parts(shelf, "1", {"first": {"unit": []}, "second": {}})
+            exclude(block("sequential", "first"))
+            publish_parts(shelf, "2", {"first": {"unit": ["part"]}, "second": {}})
+            publish_parts(shelf, "2, and more", {"first": {"unit": ["part"]}, "second": {}, "third": {}})
+            assert self.states() == [("part", "excluded")]
+            publish_parts(shelf, "3", {"first": {}, "second": {"unit": ["part"]}, "third": {}})
+            assert (self.states(), sent(receiver)) == ([("part", "retried")], ["part"])
+
+
+def publish_parts(shelf, version: str, sections: dict[str, dict[str, list[str]]]) -> None:
+    """Publish and deliver a course of sections with one subsection each; its units have components."""
+    blocks = {COURSE: RawBlock(COURSE, "course", {}, tuple(block("chapter", name) for name in sections))}
+
+    def put(block_type: str, name: str, *children: str) -> None:
+        blocks[block(block_type, name)] = RawBlock(block(block_type, name), block_type, {}, children)
+
+    for name, units in sections.items():
+        put("chapter", name, block("sequential", name))
+        put("sequential", name, *(block("vertical", unit) for unit in units))
+        for unit, parts in units.items():
+            put("vertical", unit, *(block("html", part) for part in parts))
+            for part in parts:
+                put("html", part)
+    shelf.publish(StructureBuilder(COURSE, version, blocks).build())
+    api.sync_course(COURSE)
+    api.deliver_lane(the_lane().pk, seconds=600)
+
+
 def publish_units(shelf, version: str, units: list[str]):
     structure = shelf.publish(with_units(version, {"section": units}))
     api.sync_course(COURSE)
@@ -286,7 +373,7 @@ def test_the_commands(shelf, receiver, course, call, capsys):
     assert listed["excluded"] == [UNIT]
     publish(shelf, "2", titles=renamed("unit-0-1"))
     api.deliver_until_empty()
-    assert "crm: excluded: 1 operations are held back" in call("status", "--target", "crm")
+    assert "crm: excluded: 1 operation is held back" in call("status", "--target", "crm")
     shown = json.loads(call("include", "crm", UNIT, "--json"))
     assert shown["operations"] == 1
     assert "1 operations will be planned anew" in call("include", "crm", UNIT, "--yes", "--token", shown["token"])

@@ -246,6 +246,21 @@ def test_what_to_do(error_class, status, state, key):
     assert advice_for(error_class, status, state) == ADVICE[key]
 
 
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("backend", ["canvas", "discourse"])
+def test_what_to_do_about_a_target_with_an_access_token(backend, status):
+    """Such a target signs nothing, so nobody should compare secrets and clocks."""
+    advice = advice_for("ConfigurationError", status, backend=backend)
+    assert ("set-token" in str(advice.action), "secret" in str(advice.action)) == (True, False)
+    assert "set-token" in str(advice_for("PermanentError", status, backend=backend).action)
+    assert "set-url" not in str(advice_for("PermanentError", 404, backend=backend).action)
+
+
+@pytest.mark.parametrize("backend", ["webhook", "of a package that is gone", ""])
+def test_what_to_do_about_other_targets(backend):
+    assert advice_for("ConfigurationError", 403, backend=backend) == ADVICE["ConfigurationError", 403]
+
+
 def test_the_number_of_queries_is_constant(refused):
     def queries() -> int:
         with own_queries() as found:

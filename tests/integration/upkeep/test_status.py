@@ -71,7 +71,8 @@ class TestTheContract:
         call_command("course_sync", "status", "--json")
         status = json.loads(capsys.readouterr().out)
         assert status.keys() == {
-            "targets", "courses", "courses_total", "courses_in_step", "courses_unreadable", "courses_not_recorded",
+            "targets", "courses", "courses_total", "courses_in_step", "courses_waiting_for_link",
+            "courses_unreadable", "courses_not_recorded",
             "courses_waiting", "held", "problems", "problems_total",
             "stopped", "not_running", "waiting_since", "last_sweep_at", "last_run_at",
         }  # fmt: skip
@@ -93,7 +94,8 @@ class TestTheContract:
     def test_of_nothing(self, shelf, capsys):
         call_command("course_sync", "status", "--json")
         assert json.loads(capsys.readouterr().out) == {
-            "targets": [], "courses": [], "courses_total": 0, "courses_in_step": 0, "courses_unreadable": 0,
+            "targets": [], "courses": [], "courses_total": 0, "courses_in_step": 0, "courses_waiting_for_link": 0,
+            "courses_unreadable": 0,
             "courses_not_recorded": 0, "courses_waiting": 0, "held": [], "problems": [], "problems_total": 0,
             "stopped": False, "not_running": False, "waiting_since": None, "last_sweep_at": None, "last_run_at": None,
         }  # fmt: skip
@@ -274,7 +276,7 @@ class TestText:
         assert lines[2].split() == ["crm", "in", "step", "0", "0", "0"]
         assert f"  {COURSE} (the last publish is not recorded yet)" in lines
         assert "    crm: in step" not in lines, "the lane is in step; it is the course that is not"
-        assert lines[-1] == "0 of 1 courses are in step."
+        assert lines[-1] == "0 of 1 course is in step."
         call_command("course_sync", "status", "--all")
         assert "    crm: in step" in capsys.readouterr().out.splitlines()
 
@@ -435,9 +437,9 @@ class TestAtAGlance:
         lines = said()
         assert shown(lines)[:3] == ["Run31", "Run30", "Run32"]
         totals = (
-            "1 runs are held; 'approve' shows them.",
-            "1 courses cannot be read.",
-            "1 publishes are not recorded yet.",
+            "1 run is held; 'approve' shows them.",
+            "1 course cannot be read.",
+            "1 publish is not recorded yet.",
         )
         assert {*totals} <= {*lines}
 
@@ -446,8 +448,8 @@ class TestAtAGlance:
         new = "course-v1:Org+Course+New"
         shelf.publish(a_course("v1", course=new))
         shelf.publish(a_course("v1", course=new))
-        assert "1 published courses wait for their first sync." in said()
-        assert "1 of 1 courses are in step." in said()
+        assert "1 published course waits for its first sync." in said()
+        assert "1 of 1 course is in step." in said()
         status = api.status()
         assert (status["courses_waiting"], status["not_running"]) == (1, False)
         assert f"Course {new} was published and waits for its first sync." in said("--course", new)
@@ -506,7 +508,7 @@ class TestAtAGlance:
         assert [lane["state"] for lane in the_course()["lanes"]] == ["in step", "in step"]
         Lane.objects.filter(target__name="crm").update(end=F("end") + 1)
         assert [lane["state"] for lane in the_course()["lanes"]] == ["in step", "in step"]
-        assert said()[-1] == "1 of 1 courses are in step."
+        assert said()[-1] == "1 of 1 course is in step."
 
     def test_it_agrees_with_the_complete_form(self, delivered, receiver):
         receiver.faults += [Refuse(500), Fail(entity_id=block("vertical", "unit-0-0"), reason="no such class")]

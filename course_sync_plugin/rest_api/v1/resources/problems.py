@@ -64,5 +64,5 @@ class Problems(Resource):
 
     def shown(self, rows: list[Any]) -> list[Any]:
         for row in rows:
-            row.advice = api.advice_for(row.error_class, row.status, row.state)
+            row.advice = api.advice_for(row.error_class, row.status, row.state, backend=row.lane.target.backend)
         return rows

@@ -158,11 +158,16 @@ def _slug(forum: Forum, category: Category, name: str, slug: str, parent_id: int
     }
     if not slug:
         made = slug_for(name, "")
-        return ("" if made in taken else made), []
+        return ("" if made in taken else made), ["Slug is invalid"] if _is_reserved(category, made) else []
     if not slug.isascii():
         return slug, ["Slug contains non-ascii characters"]
     cleaned = slug_for(slug, "")
-    reserved = re.match(r"(\d+)-category", cleaned)
-    if not cleaned or cleaned == "none" or (reserved and reserved[1] != str(category.id)):
+    if not cleaned or cleaned == "none" or _is_reserved(category, cleaned):
         return slug, ["Slug is reserved" if cleaned == "none" else "Slug is invalid"]
     return cleaned, ["Slug is already in use"] if cleaned in taken else []
+
+
+def _is_reserved(category: Category, slug: str) -> bool:
+    """Tell whether a slug begins as that of another category without a slug (``ensure_slug``)."""
+    reserved = re.match(r"(\d+)-category", slug)
+    return bool(reserved and reserved[1] != str(category.id))

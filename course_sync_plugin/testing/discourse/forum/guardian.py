@@ -142,7 +142,8 @@ class Guardian:
         return self.admin or (moderators and self.staff)
 
     def makes_tags(self) -> bool:
-        return self.staff or self.level >= self.forum.settings.create_tag_trust_level
+        allowed = self.staff or self.level >= self.forum.settings.create_tag_trust_level
+        return self.forum.settings.tagging_enabled and allowed
 
     def right_shown(self, category: Category) -> int | None:
         """Return the right as the JSON of a category shows it (``Category.set_permission!``)."""

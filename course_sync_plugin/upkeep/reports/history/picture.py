@@ -16,8 +16,10 @@ from course_sync_plugin.upkeep.reports.history.sources import chosen_actions, ch
 #: The most times of one kind that are read.
 MOST = 2000
 
-#: The most bars, and their lengths in hours: the first one with which so many are enough is taken.
-BARS, LENGTHS = 60, (1, 6, 24, 7 * 24, 30 * 24, 365 * 24)
+#: The most bars, and their lengths in minutes: the first one with which so many are enough is taken.
+BARS, LENGTHS = 60, (1, 5, 15, 60, 6 * 60, *(days * 24 * 60 for days in (1, 7, 30, 365)))
+#: The fewest bars, unless a time was chosen: a single bar shows nothing.
+FEWEST = 20
 
 
 @attrs.frozen
@@ -70,14 +72,16 @@ def _bars(times: Sequence[datetime], since: datetime | None, until: datetime | N
     if not times:
         return []
     first, last = since or min(times), until or max(times)
-    hours = (last - first).total_seconds() / 3600
-    length = timedelta(hours=next((one for one in LENGTHS if hours / one < BARS - 1), LENGTHS[-1]))
+    minutes = (last - first).total_seconds() / 60
+    length = timedelta(minutes=next((one for one in LENGTHS if minutes / one < BARS - 1), LENGTHS[-1]))
+    if since is None:
+        first = min(first, last - (FEWEST - 1) * length)
     counts = Counter(_begin(at, length) for at in times)
     begins = [_begin(first, length) + number * length for number in range(BARS)]
     return [Bar(begin, begin + length, counts[begin]) for begin in begins if begin <= last]
 
 
 def _begin(at: datetime, length: timedelta) -> datetime:
-    """Return the begin of the part that a time is in. Parts begin at whole hours and days in UTC."""
+    """Return the begin of the part that a time is in. Parts begin at whole minutes, hours and days in UTC."""
     epoch = datetime(2000, 1, 1, tzinfo=UTC)
     return epoch + (at - epoch) // length * length

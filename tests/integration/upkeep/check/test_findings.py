@@ -35,10 +35,12 @@ from course_sync_plugin.models import (
 )
 from course_sync_plugin.structure.digest import digest
 from course_sync_plugin.testing.faults import Fail, Refuse
+from course_sync_plugin.testing.receiver import Receiver
 from course_sync_plugin.upkeep.check.table import CHECKS, DEEP
 from tests.conftest import ROOT
 from tests.integration.courses import COURSE, a_course, block, exit_status, own_queries
 from tests.integration.one_lane import publish, renamed, states, the_lane
+from tests.integration.upkeep.prune.ages import age
 
 pytestmark = pytest.mark.django_db
 
@@ -547,3 +549,44 @@ def test_a_withdrawn_envelope_leaves_no_trace_of_its_attempts(shelf, receiver, i
     api.repair_shown(api.CheckRequest(), [plan.token])
     lane = the_lane()
     assert (lane.attempts, lane.failing, lane.retrying_since, lane.last_error) == (0, False, None, "")
+
+
+def pruned(days: float = 100) -> None:
+    age(days)
+    assert api.prune().rows["operations"] > 0
+
+
+def test_what_was_for_another_lane_only_may_be_pruned(shelf, receiver, in_step):
+    """A paused lane has not passed these positions, but it never needs their operations."""
+    api.pause("crm")
+    with Receiver() as second:
+        api.add_target("other", url=second.url, secret=second.secret)
+        for version, unit in (("v2", "unit-0-0"), ("v3", "unit-0-1")):
+            publish(shelf, version, titles=renamed(unit))
+            api.deliver_until_empty()
+            api.reset("other")
+            api.deliver_until_empty()
+        publish(shelf, "v4")
+        api.deliver_until_empty()
+    pruned()
+    crm = Lane.objects.get(target__name="crm")
+    ahead = JournalOperation.objects.filter(position__gt=crm.cursor)
+    assert ahead.count() < crm.end - crm.cursor
+    assert kinds(api.CheckRequest()) == []
+    ahead.filter(lane=None).order_by("position").first().delete()
+    (found,) = api.check(api.CheckRequest()).findings
+    assert (found.kind, found.target) == ("journal-gap", "crm")
+    assert "lacks 1 of the operations" in found.what
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_what_is_lost_of_the_run_that_a_lane_has_begun(shelf, receiver, in_step, number):
+    """The lane stands in the middle of a run, whose first operations are pruned."""
+    api.pause("crm")
+    publish(shelf, "v2", titles=renamed(*(f"unit-0-{n}" for n in range(3)), "unit-1-0"))
+    lane, course = the_lane(), Course.objects.get()
+    Lane.objects.update(cursor=course.last_position - 3)
+    pruned()
+    assert kinds(api.CheckRequest()) == []
+    JournalOperation.objects.get(position=lane.end - 2 + number).delete()
+    assert kinds(api.CheckRequest()) == ["journal-gap"]

@@ -20,6 +20,7 @@ from course_sync_plugin.models import (
     DailySummary,
     DatabaseNow,
     InboundEvent,
+    Job,
     JournalOperation,
     Lane,
     OperatorAction,
@@ -62,6 +63,15 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 class TestWhatIsDeleted:
+    @pytest.mark.parametrize(("days", "number"), [(29, 0), (31, 1)])
+    def test_jobs_that_have_ended(self, course, days, number):
+        """A job that still goes on stays, whatever its age."""
+        began = datetime.now(UTC) - timedelta(days=days)
+        for state, ended in (("finished", began), ("running", None)):
+            Job.objects.create(action="retry", operator="x", state=state, created_at=began, ended_at=ended)
+        assert api.prune().rows["jobs"] == number
+        assert Job.objects.filter(state="running").count() == 1
+
     @pytest.mark.parametrize(("days", "number"), [(29, 0), (31, 1)])
     def test_attempts_and_the_log_of_syncs(self, course, days, number):
         an_attempt(the_lane())
@@ -295,7 +305,15 @@ class TestThePlan:
         plan = api.Prune().plan()
         assert (Attempt.objects.count(), len(left()), Run.objects.filter(pruned_at=None).count()) == (1, 13, 3)
         result = api.prune()
-        rows = {"attempts": 1, "sync_log": 1, "problems": 0, "operations": 12, "runs": 2, "inbound_events": 0}
+        rows = {
+            "attempts": 1,
+            "sync_log": 1,
+            "problems": 0,
+            "operations": 12,
+            "runs": 2,
+            "inbound_events": 0,
+            "jobs": 0,
+        }
         assert plan.rows == result.rows == rows
         assert plan.kept == result.kept
 
@@ -426,6 +444,7 @@ class TestTheCommand:
             "  operations      11",
             "  runs            1",
             "  inbound_events  0",
+            "  jobs            0",
             "2 old operations of the journals stay:",
             "  0 belong to a problem",
             "  2 are the last of a course, or the last that a lane has passed",

@@ -33,7 +33,7 @@ class TestKeys:
 
     def test_the_message_of_a_bad_key_names_its_scope_and_the_way_out(self, forum, client):
         forum.revoke(forum.key)
-        with pytest.raises(ConfigurationError, match=r"scope may not be Global.*'set-token'"):
+        with pytest.raises(ConfigurationError, match=r"scope may not have this request.*'set-token'"):
             categories.children(client)
 
     def test_an_unknown_user_is_for_the_operator(self, connect):

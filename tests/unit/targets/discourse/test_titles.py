@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_sync_plugin.targets.discourse.first_post import first_post, link
-from course_sync_plugin.targets.discourse.titles import CategoryNames, TopicTitles, clean_title, slug_of, tag_of
+from course_sync_plugin.targets.discourse.titles import (
+    CategoryNames,
+    TopicTitles,
+    clean_title,
+    slug_if_reserved,
+    slug_of,
+    tag_of,
+)
 from course_sync_plugin.testing.discourse.forum import texts
 from course_sync_plugin.testing.discourse.forum.settings import SiteSettings
 from course_sync_plugin.testing.discourse.forum.tags import clean_tag
@@ -84,6 +91,8 @@ def test_the_forum_keeps_a_tag(name):
 def test_a_slug():
     assert slug_of("course-v1:Org+Demo.X+2026_T1") == "org-demo-x-2026-t1"
     assert slug_of("Org/DemoX/2026") == "org-demox-2026"
+    assert slug_of("course-v1:7+category+2026") == "course-7-category-2026", "the forum refuses those of this form"
+    assert [slug_if_reserved(one) for one in ("7. Category theory", "Category 7")] == ["course-7-category-theory", None]
 
 
 class TestFirstPost:

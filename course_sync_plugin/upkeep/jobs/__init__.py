@@ -1,0 +1,1 @@
+"""Background jobs: actions of operators that concern too much for one request."""
