@@ -10,7 +10,8 @@ from django.db import transaction
 
 from course_sync_plugin.data import Entity
 from course_sync_plugin.exceptions import PermanentError
-from course_sync_plugin.models import LedgerReplica
+from course_sync_plugin.models import LedgerReplica, Link
+from course_sync_plugin.models.text import storable
 from course_sync_plugin.replication.inbound.recovered import take_back_recovered
 from course_sync_plugin.replication.inbound.send_again import send_again
 from course_sync_plugin.replication.merge.replica import to_write
@@ -68,7 +69,15 @@ def look(carry: Carry) -> Looked:
     again = [*looked.refused, *looked.recovered, *(looked.deleted if carry.recreate else ())]
     looked.misplaced = [] if looked.may_be_late else look_at_places(carry)
     send_again(carry, again, moved=[*looked.misplaced, *looked.recovered])
+    _note_title(carry)
     return looked
+
+
+def _note_title(carry: Carry) -> None:
+    """Store the title of the counterpart if its owner has changed it and it was read."""
+    title = carry.site.title_read()
+    if title and storable(title) != carry.link.remote_title:
+        Link.objects.filter(pk=carry.link.pk).update(remote_title=title)
 
 
 def _look_at(carry: Carry, row: LedgerReplica, entity: Entity, looked: Looked) -> None:

@@ -90,16 +90,28 @@ def remove(carry: Carry, entity_id: str) -> None:
     """Delete the objects of an entity that Open edX has deleted. What holds the work of others is left there."""
     row = find_row(carry.link, entity_id)
     if row and entity_id not in carry.tree:
-        _place_others(carry, entity_id)
+        _save_others(carry, entity_id)
         look_before_deletion(carry, row)
         _delete(carry, row)
 
 
-def _place_others(carry: Carry, entity_id: str) -> None:
-    """Bring what people have moved into an entity that is deleted next to its place: it would go with the entity."""
+def _save_others(carry: Carry, entity_id: str) -> None:
+    """Bring what people have moved into an entity that is deleted next to its place: it would go with the entity.
+
+    What Open edX has deleted too is deleted first, so that an edit of it is seen.
+    """
     below = carry.site.places().get(entity_id, ()) if carry.site.has_places else ()
-    for child in [one for one in below if one in carry.tree]:
-        place(carry, child)
+    for child in list(below):
+        if child in carry.tree:
+            place(carry, child)
+        elif not _is_left(carry, child):
+            remove(carry, child)
+
+
+def _is_left(carry: Carry, entity_id: str) -> bool:
+    """Tell whether an entity was deleted before, and its objects were left there."""
+    row = find_row(carry.link, entity_id)
+    return row is not None and row.note not in ("", BEING_DELETED)
 
 
 def _delete(carry: Carry, row: LedgerReplica) -> None:

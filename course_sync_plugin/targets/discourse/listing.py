@@ -60,6 +60,11 @@ class Listing:
             self._linked_at = time.monotonic()
         return self._linked
 
+    @property
+    def title_read(self) -> str | None:
+        """The name of the linked category, if it was read."""
+        return self._linked.name if self._linked else None
+
     def sections(self, *, newest: bool = False) -> Mapping[str, Category]:
         """Return the sub-categories of the linked category, by their ids."""
         if self._sections is None or _is_old(self._sections_at, newest):

@@ -122,7 +122,10 @@ class DiscourseSite(Site):
             return self._topics.former(remote_id)
         return Remote(remote_id) if self._topics.unlisted(entity) else None
 
-    def is_recovered(self, part: str, remote_id: str) -> bool:
+    def title_read(self) -> str | None:
+        return self._listing.title_read
+
+    def is_recovered(self, part: str, remote_id: str, *, scan: bool) -> bool:
         ids = self._listing.sections() if part == CATEGORY else {row.id for row in self._listing.topics()}
         return remote_id in ids and not self.known.owner(remote_id, part)
 

@@ -146,6 +146,10 @@ class Site(ABC):
     #: The parts that are no objects of their own, but say what was done with another object of the entity.
     marks: ClassVar[Collection[str]] = ()
 
+    #: The parts whose objects only show another object of the entity. People cannot recover them by themselves, so they
+    #: are created again when the other object was recovered.
+    pointers: ClassVar[Collection[str]] = ()
+
     def __init__(self, context: SiteContext):
         self.config = context.config
         self.remote_id = context.remote_id
@@ -289,12 +293,17 @@ class Site(ABC):
         """
         return {}
 
-    def is_recovered(self, part: str, remote_id: str) -> bool:
+    def is_recovered(self, part: str, remote_id: str, *, scan: bool) -> bool:
         """Tell whether an object that people had deleted is there again, and is not ours yet.
 
-        What was read in this turn will do. Sites whose people cannot recover anything have no need for it.
+        What was read in this turn will do. Only with ``scan`` may lists be read that a look does not read anyway. Sites
+        whose people cannot recover anything have no need for it.
         """
         return False
+
+    def title_read(self) -> str | None:
+        """Return the title of the counterpart, if it was read in this turn; else None. No request is made for it."""
+        return None
 
     def foreign(self) -> int | None:
         """Return the number of objects in the counterpart that are not ours; None if they are not counted."""

@@ -58,7 +58,7 @@ def delete_items(call: Call, course: Course, content: Row) -> None:
 
 def delete_item(call: Call, course: Course, item: Item) -> None:
     """Delete an item. Its content and its position stay, and no other item moves."""
-    item.state = DELETED
+    item.state, item.deleted_at = DELETED, call.now()
     tell_of_item(call, course, item, "updated")
 
 

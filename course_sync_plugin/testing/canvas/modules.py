@@ -35,7 +35,7 @@ def create(call: Call, course: Course) -> Json:
     course.modules[module.id] = module
     _assign(call, module, given)
     _set_position(course, module, given)
-    _tell(call, course, module, "created")
+    tell_of_module(call, course, module, "created")
     return module_json(call, course, module)
 
 
@@ -54,17 +54,17 @@ def update(call: Call, course: Course, module_id: str) -> Json:
     warnings = _publish(call, course, module, given) if "published" in given else {}
     _assign(call, module, given)
     _set_position(course, module, given)
-    _tell(call, course, module, "updated")
+    tell_of_module(call, course, module, "updated")
     return module_json(call, course, module) | {"publish_warning": False, "unpublish_warning": False} | warnings
 
 
 def destroy(call: Call, course: Course, module_id: str) -> Json:
     """Delete a module and all its items. Their contents stay, and the other modules keep their positions."""
     module = find(course.modules, module_id)
-    module.state = DELETED
+    module.state, module.deleted_at = DELETED, call.now()
     for item in course.module_items(module.id):
         contents.delete_item(call, course, item)
-    _tell(call, course, module, "updated")
+    tell_of_module(call, course, module, "updated")
     return module_json(call, course, module)
 
 
@@ -135,7 +135,8 @@ def _publish(call: Call, course: Course, module: Module, given: Json) -> Json:
     return {} if published else {"unpublish_warning": any(item.published for item in items)}
 
 
-def _tell(call: Call, course: Course, module: Module, what: str) -> None:
+def tell_of_module(call: Call, course: Course, module: Module, what: str) -> None:
+    """Tell of a module. Its event has local ids."""
     body = {
         "context_id": str(course.id),
         "context_type": "Course",

@@ -24,6 +24,7 @@ class User:
 class Row:
     """A row of a table.
 
+    ``deleted_at``: when it was deleted; Canvas keeps that of modules, and for items the time of the last change.
     ``locked``: what a blueprint course has locked: ``content``, ``settings``, ``state``, ``due_dates``,
     ``availability_dates``, ``points``.
     """
@@ -31,6 +32,7 @@ class Row:
     id: int
     created_at: datetime
     state: str = "unpublished"
+    deleted_at: datetime | None = None
     locked: set[str] = attrs.field(factory=set)
 
     @property

@@ -57,6 +57,14 @@ def delete_page(call: Call, course: Course, page: Page) -> None:
     call.tell("wiki_page_deleted", course, {name: event[name] for name in ("title", "wiki_page_id")})
 
 
+def restore_page(call: Call, course: Course, page: Page) -> None:
+    """Bring a deleted page back. Its title and its url may be taken by now. Raises Refusal 400."""
+    title = page_names.unique_title(course, page.title, page, call.site.behaviour)
+    url = page_names.unique_url(course, title, page)
+    course.slugs[url] = page.id
+    save_page(call, course, page, {"state": "unpublished", "title": title, "url": url})
+
+
 def _renamed(call: Call, course: Course, page: Page, wanted: str) -> dict[str, Any]:
     title = page_names.unique_title(course, wanted, page, call.site.behaviour)
     url = page_names.unique_url(course, title, page)

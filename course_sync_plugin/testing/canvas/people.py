@@ -92,6 +92,15 @@ class Teacher(Person):
         """Delete a discussion topic."""
         return self.do("DELETE", f"/courses/{course_id}/discussion_topics/{topic_id}")
 
+    def undelete(self, course_id: int, kind: str, number: int) -> Any:
+        """Bring back what was deleted, in the page "undelete" of the course.
+
+        ``kind``: ``module``, ``page``, ``assignment`` or ``topic``. Pages, modules and what students have not answered
+        come back unpublished. A module has its items again; the others are in no module.
+        """
+        asset = {"module": "context_module", "page": "wiki_page", "topic": "discussion_topic"}.get(kind, kind)
+        return self.do("POST", f"/courses/{course_id}/undelete/{asset}_{number}")
+
 
 class Student(Person):
     """A student submits and discusses."""

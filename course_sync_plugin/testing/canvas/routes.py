@@ -20,6 +20,7 @@ from course_sync_plugin.testing.canvas import (
     refusals,
     revisions,
     topics,
+    undelete,
 )
 from course_sync_plugin.testing.canvas.call import Call
 
@@ -64,6 +65,7 @@ _COURSE: dict[str, Callable[..., Any]] = {
     f"GET {_TOPIC}": topics.show,
     f"PUT {_TOPIC}": topics.update,
     f"DELETE {_TOPIC}": topics.destroy,
+    "POST /undelete/:asset": undelete.undelete,
     f"GET {_TOPIC}/view": entries.view,
     f"GET {_TOPIC}/entry_list": entries.entry_list,
     f"GET {_TOPIC}/entries": entries.index,

@@ -26,6 +26,12 @@ from tests.services.processes import Process, eventually
 #: Which workers there are: the supported process, and Celery.
 WORKERS = ("run", "celery-1")
 
+#: Which conflict strategies there are.
+STRATEGIES = (
+    *("prefer_openedx", "prefer_canvas", "prefer_discourse", "prefer_most_recent"),
+    *("merge_prefer_openedx", "merge_prefer_canvas", "merge_prefer_discourse", "manual"),
+)
+
 
 class Watch:
     """A fault that disturbs nothing: it notes each request with its time, in ``seen``."""
@@ -76,9 +82,7 @@ class TwoWayWorld(Workers):
         self.secrets: dict[str, str] = {}
         self.overtaken = 0
         self.policy = self.chance.choice(["manual", "recreate", "respect"])
-        self.strategy = self.chance.choice(
-            ["merge_prefer_openedx", "merge_prefer_canvas", "merge_prefer_discourse", "prefer_most_recent", "manual"]
-        )
+        self.strategy = self.chance.choice(STRATEGIES)
         self._web_port = free_port()
         self._web: Process | None = None
 

@@ -82,6 +82,17 @@ class Author:
             self.children[parent].insert(chance.randint(0, len(self.children[parent])), new)
             self.children[new], self.fields[new], self.types[new] = [], {"display_name": name}, kind
 
+    def move_to(self, entity_id: str, parent: str, after: str | None) -> bool:
+        """Move a block as it was proposed. Return False if the place is not there any more."""
+        siblings = self.children.get(parent)
+        if siblings is None or BELOW.get(self.types[parent]) != self.types[entity_id]:
+            return False
+        if after is not None and (after == entity_id or after not in siblings):
+            return False
+        self._parent_of(entity_id).remove(entity_id)
+        siblings.insert(siblings.index(after) + 1 if after else 0, entity_id)
+        return True
+
     def below(self, entity_id: str) -> list[str]:
         """Return an entity and all below it, in document order."""
         return [entity_id, *(one for child in self.children[entity_id] for one in self.below(child))]

@@ -229,6 +229,17 @@ def test_a_module_with_foreign_items_is_not_deleted(there, author, foreign):
     assert "2 items" in note_of("s0", "chapter")
 
 
+def test_what_a_teacher_moved_and_renamed_is_kept_when_both_are_deleted(canvas, there, author, filled):
+    """The module is deleted first. Its deletion would leave it there, or take what is in it with it, unseen."""
+    long_after()
+    move_item(canvas, there, "s0.a2", module_of("s1"), position=1)
+    canvas.teacher.edit_page(there.id, objects_of("s0.a2", "vertical")["page"], title="Wasps")
+    author.remove("s1")
+    author.remove("s0.a2")
+    check_equal(there, publish(author))
+    assert [one.remote for one in Conflict.objects.filter(field="display_name")] == ["Wasps"]
+
+
 def test_submissions_and_entries_are_never_deleted(canvas, there, author, filled):
     assignment = objects_of("s0.b", "sequential")["assignment"]
     topic = objects_of("talk", "discussion")["topic"]

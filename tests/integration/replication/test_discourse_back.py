@@ -65,6 +65,20 @@ def test_a_category_that_somebody_renames(seen, forum, hook):
     assert proposals() == [("section-1", "Ants")]
 
 
+def test_the_linked_category_that_somebody_renames(seen, forum):
+    """The pages and ``links`` show its name. It takes no request: a look reads the category anyway."""
+    long_after()
+    api.poll_now()
+    looked = len(forum.requests)
+    forum.person("admin").edit_category(seen.category_id, name="Our Bees")
+    forum.requests.clear()
+    long_after()
+    assert [one.error for one in api.poll_now()] == [""]
+    assert [one["title"] for one in api.links()] == ["Our Bees"]
+    assert len(forum.requests) == looked
+    assert proposals() == []
+
+
 def test_the_publish_of_what_came_back_makes_no_call(seen, forum, hook, shelf):
     rename_topic(seen, forum)
     notify(forum)

@@ -9,7 +9,7 @@ from course_sync_plugin.lanes.open_target import open_target
 from course_sync_plugin.models import Conflict, LedgerTree, Link, Proposal
 from course_sync_plugin.replication.outbound.placing import look_at_places
 from sandbox.published.trees import subtree
-from tests.integration.courses import COURSE, block
+from tests.integration.courses import COURSE, approve, block
 from tests.integration.one_lane import publish, states
 from tests.integration.replication.studio import Studio, rearranged
 
@@ -95,6 +95,21 @@ def test_a_rejected_move_is_undone_with_one_call(filled, far):
     assert far.titles("item")[:3] == ["unit-0-0", "unit-0-1", "unit-0-2"]
     assert Proposal.objects.get().state == "rejected"
     assert set(far.calls) == {"place"}
+
+
+def test_what_was_moved_into_something_that_is_deleted_too(filled, far, shelf):
+    """What a person wrote there would go with the module, unseen."""
+    move_there(far, "unit-0-1", before="unit-1-0")
+    far.things[number_of(far, "item", "unit-0-1")].title = "Wasps"
+    course = shelf.courses[COURSE]
+    gone = {SECOND, *subtree(course, block("chapter", "section-1"))}
+    left = {one: [child for child in below if child not in gone] for one, below in course.children.items()}
+    shelf.publish(rearranged(course, "2", {one: below for one, below in left.items() if one not in gone}))
+    api.sync_course(COURSE)
+    approve()
+    deliver()
+    assert [one.remote for one in Conflict.objects.filter(field="display_name")] == ["Wasps"]
+    assert "Wasps" not in far.titles("item")
 
 
 def test_a_move_to_another_section(filled, far):

@@ -11,7 +11,7 @@ from typing import TypeVar
 import attrs
 
 from course_sync_plugin.exceptions import ConfigurationError
-from course_sync_plugin.targets.canvas import assignments, items, modules, pages
+from course_sync_plugin.targets.canvas import assignments, items, modules, pages, topics
 from course_sync_plugin.targets.canvas.assignments import Assignment
 from course_sync_plugin.targets.canvas.client import CanvasClient
 from course_sync_plugin.targets.canvas.errors import NoRight, NotThere
@@ -19,6 +19,7 @@ from course_sync_plugin.targets.canvas.items import Item
 from course_sync_plugin.targets.canvas.modules import Module
 from course_sync_plugin.targets.canvas.pages import Page
 from course_sync_plugin.targets.canvas.site import positions
+from course_sync_plugin.targets.canvas.topics import Topic
 
 _Rows = TypeVar("_Rows")
 
@@ -38,6 +39,7 @@ class Listing:
         self._modules: list[Module] | None = None
         self._items: dict[str, list[Item]] = {}
         self._assignments: dict[str, Assignment] | None = None
+        self._topics: dict[str, Topic] | None = None
         self._pages.clear()
         self._pages_are_listed = False
 
@@ -76,6 +78,13 @@ class Listing:
             found = self._of_course(lambda: assignments.list_all(self._client, self._course_id))
             self._assignments = {one.id: one for one in found}
         return self._assignments
+
+    def topic(self, topic_id: str) -> Topic | None:
+        """Return a discussion as the list has it; None if it is not there."""
+        if self._topics is None:
+            found = self._of_course(lambda: topics.list_all(self._client, self._course_id))
+            self._topics = {one.id: one for one in found}
+        return self._topics.get(topic_id)
 
     def page(self, page_id: str) -> Page:
         """Return a page. Raises NotThere if it was deleted."""

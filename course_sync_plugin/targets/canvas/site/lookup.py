@@ -91,6 +91,16 @@ class Lookup:
         }
         return readers.get(part, self.listing.item)(remote_id)
 
+    def is_listed(self, part: str, remote_id: str) -> bool:
+        """Tell whether an object is in the list of its kind, and is not ours."""
+        finders: Mapping[str, Callable[[str], Any]] = {
+            "module": self.listing.module,
+            "page": self.listing.listed_page,
+            "assignment": lambda one: self.listing.assignments().get(one),
+            "topic": self.listing.topic,
+        }
+        return not self.known.owner(remote_id, part) and bool(finders.get(part, self.listing.item)(remote_id))
+
     def _foreign(self, entity: Entity, part: str = "item") -> Sequence[Item]:
         try:
             rows = self.listing.items(self.places.module_for(entity, part))

@@ -35,6 +35,9 @@ PART_ORDER = ("module", "header", "page", "topic", "item", *PARTS_IF_GRADED)
 #: The parts that are items of modules.
 ITEM_PARTS = ("header", "assignment_item", "item")
 
+#: Those that only show another object.
+POINTERS = ("assignment_item", "item")
+
 #: The type of the parent that an entity must have. Others are deeper in the tree, such as the groups of an experiment.
 _PARENTS = {"section": "course", "subsection": "section", "unit": "subsection", "component": "unit"}
 

@@ -28,6 +28,7 @@ from course_sync_plugin.targets.canvas.site.lookup import TOKENED, Lookup
 from course_sync_plugin.targets.canvas.site.mapping import (
     ITEM_PARTS,
     PART_ORDER,
+    POINTERS,
     Texts,
     is_staff_only,
     mark_of,
@@ -68,6 +69,7 @@ class CanvasSite(Site):
     rate = Rate(FULL, LEAK_PER_SECOND, FLOOR, per_token=True)
     lag_seconds = LAG_SECONDS
     tokened = TOKENED
+    pointers = POINTERS
     has_places = True
 
     def __init__(self, context: SiteContext):
@@ -172,6 +174,11 @@ class CanvasSite(Site):
     def former(self, entity: Entity, part: str, remote_id: str) -> Remote | None:
         found = self._lookup.former(part, remote_id)
         return Remote(found.id, fields.held(part, found)) if found else None
+
+    def is_recovered(self, part: str, remote_id: str, *, scan: bool) -> bool:
+        """With content, each look reads the list of pages; else neither this nor that of discussions is read."""
+        is_unlisted = part == "topic" or (part == "page" and not self._sends_content)
+        return (scan or not is_unlisted) and self._lookup.is_listed(part, remote_id)
 
     def read(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
         found = self._fields.read(entity, base)
