@@ -15,6 +15,7 @@ from course_sync_plugin.models import (
     Conflict,
     Course,
     HeldRun,
+    Job,
     Lane,
     OperatorAction,
     Problem,
@@ -68,7 +69,11 @@ def actions(course: str = COURSE) -> dict[str, str]:
     found = {}
     for name in OFFERED:
         names = {"target": "crm", "course": "" if name in of_site else course, "id": ids.get(name, "")}
-        if name.endswith("-cause"):
+        if name in ("stop-job", "repair-remote"):
+            names = {"id": Job.objects.get(course_digest=digest_of(course)).pk}
+        elif name == "backfill":
+            names = {"target": "crm"}
+        elif name.endswith("-cause"):
             names = {"target": "crm", "cause": api.list_causes(api.Filters())["causes"][0]["cause"]}
         found[name] = f"act/{name}/?{urlencode({key: value for key, value in names.items() if value})}"
     return found
