@@ -26,10 +26,12 @@ class NotTakenShown(serializers.Serializer):
 
 
 class UndecidedShown(serializers.Serializer):
-    """A change here and one there of the same thing. Somebody must decide on the page."""
+    """A change there about which somebody must decide on the page."""
 
-    id = serializers.IntegerField(help_text="The number of the conflict.")
-    text = serializers.CharField(help_text="What collides: a sentence.")
+    id = serializers.IntegerField(help_text="The number of the conflict, or of the proposal.")
+    text = serializers.CharField(help_text="What was changed: a sentence.")
+    take = serializers.CharField(help_text="The action that takes what is there: of a conflict or of a proposal.")
+    keep = serializers.CharField(help_text="The action that keeps what is here.")
 
 
 class StaffTargetShown(serializers.Serializer):

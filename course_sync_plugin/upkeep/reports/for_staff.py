@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin.models import (
     OPEN_STATES,
-    Conflict,
     Course,
     Entity,
     JournalOperation,
     Lane,
+    Link,
     Marker,
     Problem,
     ProblemState,
@@ -29,7 +29,7 @@ from course_sync_plugin.models import (
 )
 from course_sync_plugin.upkeep.problems import SHOWN
 from course_sync_plugin.upkeep.reports.course import state_of
-from course_sync_plugin.upkeep.reports.undecided import Undecided, open_conflicts, undecided
+from course_sync_plugin.upkeep.reports.undecided import Undecided, Waiting, undecided, waiting_for_a_person
 from course_sync_plugin.upkeep.status.lanes import CountedLane, Undone, read_lanes
 from course_sync_plugin.upkeep.status.selection import Selection
 
@@ -66,7 +66,7 @@ class NotTaken:
 class StaffTarget:
     """What a target has of the course. ``sentences``: to be read one after the other. ``is_well``: nothing is wrong.
 
-    ``undecided``: changes on both sides between which a person must decide.
+    ``undecided``: changes there about which a person must decide.
     """
 
     target: str
@@ -91,27 +91,29 @@ class StaffReport:
 class _Times:
     """When the author published what a target has (``done``), and the first change that it does not have (``next``).
 
-    A time is None if there is none. ``is_whole``: the target has the first, and nothing of the second.
+    A time is None if there is none. ``is_whole``: the target has the first, and nothing of the second. ``is_linked``:
+    the course has a counterpart there, in which people may change something.
     """
 
     done: datetime | None
     next: datetime | None
     is_whole: bool = True
+    is_linked: bool = False
 
 
 def staff_report(course: Course) -> StaffReport:
-    """Return what the staff of a course are told. At most eight queries, for any number of changes."""
+    """Return what the staff of a course are told. At most nine queries, for any number of changes."""
     selection = Selection(course.key)
     lanes = read_lanes(selection, Undone.read(selection), all_of_them=True)
     times = _read_times(course)
     problems = _read_problems(selection) if any(lane.open_problems for lane in lanes) else {}
-    conflicts = open_conflicts(course)
-    titles = _read_titles(course, problems, conflicts)
+    waiting = waiting_for_a_person(course) if any(one.is_linked for one in times.values()) else {}
+    titles = _read_titles(course, problems, waiting)
     published_at = _published_at(course)
     targets = []
     for lane in lanes:
         target = lane.lane.target_id
-        decide = undecided(conflicts.get(target, ()), titles)
+        decide = undecided(waiting.get(target, ()), titles)
         targets.append(_target(lane, times[target], published_at, problems.get(target, ()), decide, titles))
     return StaffReport(course.key, titles.get(course.key, ""), list(_notes(course, lanes)), targets)
 
@@ -211,10 +213,11 @@ def _read_times(course: Course) -> dict[int, _Times]:
         "next_run": _first(after, "run_id"),
         "next_at": _first(after, "run__began_at"),
         "next_kind": _first(after, "run__kind"),
+        "is_linked": Exists(Link.objects.filter(target=OuterRef("target"), course=OuterRef("course"))),
     }
     rows = Lane.objects.filter(course=course).annotate(**columns)
     names = ("target_id", "answered_sequence", "cursor", *columns)
-    return {row["target_id"]: _times(row) for row in rows.values(*names)}
+    return {row["target_id"]: attrs.evolve(_times(row), is_linked=row["is_linked"]) for row in rows.values(*names)}
 
 
 def _first(operations: QuerySet[JournalOperation], column: str) -> Subquery:
@@ -246,11 +249,11 @@ def _read_problems(selection: Selection) -> dict[int, list[Problem]]:
 
 
 def _read_titles(
-    course: Course, problems: Mapping[int, Sequence[Problem]], conflicts: Mapping[int, Sequence[Conflict]]
+    course: Course, problems: Mapping[int, Sequence[Problem]], waiting: Mapping[int, Sequence[Waiting]]
 ) -> dict[str, str]:
-    """Return the titles of the course and of the entities that problems and conflicts are about, by entity id."""
+    """Return the titles of the course and of the entities that are told of, by entity id."""
     ids = {one.operation.entity_id for of_target in problems.values() for one in of_target}
-    ids |= {one.entity_id for of_target in conflicts.values() for one in of_target}
+    ids |= {one.entity_id for of_target in waiting.values() for one in of_target}
     digests = [digest_of(one) for one in {course.key, *ids}]
     rows = Entity.objects.filter(course=course, id_digest__in=digests).values_list("entity_id", "fields")
     return {entity_id: _title(fields) for entity_id, fields in rows}

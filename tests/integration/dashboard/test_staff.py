@@ -16,6 +16,7 @@ from course_sync_plugin.models import (
     Lane,
     Link,
     Marker,
+    Proposal,
     Run,
     RunKind,
     Target,
@@ -255,3 +256,51 @@ class TestWhatWasChangedOnBothSides:
     def test_one_that_is_decided_is_not_told(self, teacher, conflict):
         Conflict.objects.update(state="resolved")
         assert "both sides" not in told(teacher)
+
+
+class TestWhatWasChangedThere:
+    @pytest.fixture
+    def proposal(self, in_step):
+        course, target = Course.objects.get(), Target.objects.get()
+        link = Link.objects.create(target=target, course=course, remote_id="7", created_at=DatabaseNow())
+        return Proposal.objects.create(
+            link=link, target_name="crm", course=course, entity_type="unit", entity_id=UNIT, id_digest=digest_of(UNIT),
+            field="display_name", state="open", base="Old", value=HOSTILE, since=DatabaseNow(),
+        )  # fmt: skip
+
+    def test_it_can_be_taken_or_rejected(self, teacher, proposal):
+        assert f"The title of “unit-0-0” is “{HOSTILE}” there, and is not changed here yet." in told(teacher)
+        page = seen(teacher, PAGE)
+        assert page.xpath("//li[@class='well']") == []
+        links = {link.text: link.get("href") for link in page.xpath("//li//li/a")}
+        assert {text: address.split("/")[3] for text, address in links.items()} == {
+            "Keep what is here": "reject",
+            "Take what is there": "accept",
+        }
+        for address in links.values():
+            assert teacher.get(address).status_code == 200
+
+    def test_those_who_only_look_are_told(self, client, proposal):
+        sign_in(client, f"staff of {COURSE.split(':')[1].split('+')[0]}")
+        assert "is not changed here yet" in told(client)
+        assert seen(client, PAGE).xpath("//li//li/a") == []
+
+    @pytest.mark.parametrize(
+        ("values", "text"),
+        [
+            ({"field": "place", "value": ["a", None]}, "“unit-0-0” was moved there. Here it is at its old place."),
+            (
+                {"state": "written", "value": "New"},
+                "there. It is in the draft here and waits to be published.",
+            ),
+            ({"field": "due", "value": "2026-01-02"}, "The due date of “unit-0-0” is “2026-01-02” there"),
+        ],
+    )
+    def test_what_it_is(self, teacher, proposal, values, text):
+        Proposal.objects.update(**values)
+        assert text in told(teacher)
+
+    @pytest.mark.parametrize("values", [{"state": "published"}, {"state": "rejected"}, {"link": None}])
+    def test_one_that_has_ended_is_not_told(self, teacher, proposal, values):
+        Proposal.objects.update(**values)
+        assert "there" not in told(teacher).split("everything.")[1]
