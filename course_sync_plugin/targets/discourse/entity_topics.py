@@ -71,8 +71,9 @@ class EntityTopics:
         return self._found(entity).title
 
     def show(self, entity: Entity) -> None:
-        """Read the topic by itself: the list may be older than an edit. Raises Gone."""
-        if self._listing.show_topic(self._known.of(entity.entity_id)[TOPIC]) is None:
+        """Read the topic by itself, if the list may be older than an edit. Raises Gone."""
+        topic_id = self._known.of(entity.entity_id)[TOPIC]
+        if not self._listing.has_fresh_topic(topic_id) and self._listing.show_topic(topic_id) is None:
             self._found(entity)
 
     def rename(self, entity: Entity) -> str:

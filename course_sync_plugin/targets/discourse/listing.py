@@ -14,6 +14,7 @@ from course_sync_plugin.targets.discourse.categories import Category
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.errors import Forbidden, NotThere
 from course_sync_plugin.targets.discourse.lists import TopicRow
+from course_sync_plugin.targets.two_way.freshness import is_fresh
 
 #: Seconds for which a list is used. A forum allows 60 requests a minute, and a course has many pages and envelopes. A
 #: title is written only if it is the one that was read.
@@ -123,6 +124,15 @@ class Listing:
         except NotThere:
             self._check_linked()
         self._sections = rows
+
+    def has_fresh_topic(self, topic_id: str) -> bool:
+        """Tell whether a topic was read a moment ago, in the list or by itself."""
+        return is_fresh(None if self._topics is None else max(self._topics_at, self._shown_at.get(topic_id, 0.0)))
+
+    @property
+    def has_fresh_sections(self) -> bool:
+        """Tell whether the list of sub-categories was read a moment ago."""
+        return is_fresh(None if self._sections is None else self._sections_at)
 
     def note_section(self, category: Category) -> None:
         """Note a category that was created or changed."""

@@ -55,8 +55,9 @@ class SectionCategories:
         return self._found(entity).name
 
     def show(self, entity: Entity) -> None:
-        """Read the category by itself: the list may be older than an edit. Raises Gone."""
-        self._listing.show_section(self._known.of(entity.entity_id)[CATEGORY])
+        """Read the category by itself, if the list may be older than an edit. Raises Gone."""
+        if not self._listing.has_fresh_sections:
+            self._listing.show_section(self._known.of(entity.entity_id)[CATEGORY])
 
     def rename(self, entity: Entity) -> str:
         """Give the category the name of the entity, and return what the forum made of it. Raises Gone."""

@@ -261,9 +261,8 @@ class Site(ABC):
         return None
 
     def read_before_removal(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the same of an entity that is deleted next, each object read by itself at this moment.
-
-        What was read earlier in this turn will not do: what a person has written since would be deleted unseen.
+        """Return the same of an entity that is deleted next. An object that was not read a moment ago
+        (:mod:`.freshness`) is read by itself: what a person has written since would be deleted unseen.
         """
         return self.read(entity, base)
 

@@ -9,6 +9,7 @@ import pytest
 from course_sync_plugin import api
 from course_sync_plugin.models import Conflict, LedgerReplica
 from course_sync_plugin.targets.canvas.site.fields import FieldCalls
+from course_sync_plugin.targets.two_way import freshness
 from course_sync_plugin.testing.canvas.objects import living
 from tests.integration.courses import block
 from tests.integration.replication.canvas_course import check_equal, deliver, long_after, objects_of
@@ -270,7 +271,8 @@ def test_submissions_and_entries_are_never_deleted(canvas, there, author, filled
 def test_a_title_that_a_teacher_writes_just_before_the_deletion(
     canvas, there, author, filled, monkeypatch, name, kind, edit
 ):
-    """The lists of this turn have been read already."""
+    """The lists of this turn were read some time ago."""
+    monkeypatch.setattr(freshness, "FRESH_SECONDS", -1)
     found, read = objects_of(name, kind), FieldCalls.read_again
     edits = iter([lambda: edit(canvas.teacher, there.id, found)])
 

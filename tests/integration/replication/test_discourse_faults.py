@@ -14,6 +14,7 @@ from course_sync_plugin.models import Conflict, Intent, LedgerReplica, RateBudge
 from course_sync_plugin.replication.outbound import create
 from course_sync_plugin.targets.discourse import categories, lists
 from course_sync_plugin.targets.discourse.site import DiscourseSite
+from course_sync_plugin.targets.two_way import freshness
 from course_sync_plugin.targets.two_way.site import Rate
 from course_sync_plugin.testing.discourse.faults import Drop, Fault, Refuse, maintenance_page, throttle
 from course_sync_plugin.testing.discourse.limits import address_throttle
@@ -221,7 +222,11 @@ class TestExternalIds:
 
 
 class TestEditedBeforeTheDeletion:
-    """Open edX has deleted the entity. A person writes a title after we have read the list of topics."""
+    """Open edX has deleted the entity. A person writes a title some time after we have read the list of topics."""
+
+    @pytest.fixture(autouse=True)
+    def slow(self, monkeypatch):
+        monkeypatch.setattr(freshness, "FRESH_SECONDS", -1)
 
     @pytest.fixture
     def topic(self, request, begun, forum, shelf, monkeypatch):
@@ -259,6 +264,17 @@ class TestEditedBeforeTheDeletion:
         shown = [one for one in forum.requests if one.method == "GET" and one.path.startswith("/t/")]
         assert len(shown) == 1
 
+    def test_a_list_that_was_just_read_is_enough(self, begun, forum, shelf, monkeypatch):
+        monkeypatch.undo()
+        seen = begun()
+        deliver()
+        topic = seen.topic("Subsection-1")
+        publish(shelf, "2", sections=1)
+        forum.requests.clear()
+        deliver()
+        assert topic.deleted_at is not None
+        assert not any(one.method == "GET" and one.path.startswith("/t/") for one in forum.requests)
+
 
 def test_a_title_that_is_written_between_two_attempts_to_delete(begun, forum, shelf):
     seen = begun()
@@ -275,6 +291,7 @@ def test_a_title_that_is_written_between_two_attempts_to_delete(begun, forum, sh
 
 
 def test_a_name_of_a_category_that_is_written_just_before_its_deletion(begun, forum, shelf, monkeypatch):
+    monkeypatch.setattr(freshness, "FRESH_SECONDS", -1)
     seen = begun()
     deliver()
     section, admin, read = seen.section("section-1"), forum.person("admin"), categories.children

@@ -10,11 +10,19 @@ from course_sync_plugin import api
 from course_sync_plugin.data import Entity, Structure
 from course_sync_plugin.models import Conflict, Intent, JournalOperation, LedgerReplica
 from course_sync_plugin.structure.olx.reader import read_olx
+from course_sync_plugin.targets.two_way import freshness
 from tests.conftest import shared_data
 from tests.integration.courses import COURSE, approve
 from tests.integration.replication.forums import Seen, a_category, add_target, calls, deliver, link
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch) -> None:
+    """In a slow turn each deletion takes a request more."""
+    monkeypatch.setattr(freshness, "FRESH_SECONDS", 10**6)
+
 
 SERIES = {
     "demox": "2014a 2014b maple quince new0 new1 verawood",

@@ -5,6 +5,7 @@ What we write is noted here too, so that it need not be read again: reads of Can
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from course_sync_plugin.targets.canvas.modules import Module
 from course_sync_plugin.targets.canvas.pages import Page
 from course_sync_plugin.targets.canvas.site import positions
 from course_sync_plugin.targets.canvas.topics import Topic
+from course_sync_plugin.targets.two_way.freshness import is_fresh
 
 _Rows = TypeVar("_Rows")
 
@@ -36,12 +38,18 @@ class Listing:
 
     def forget(self) -> None:
         """Forget everything. It is read again when it is needed."""
+        self._read_at: float | None = None
         self._modules: list[Module] | None = None
         self._items: dict[str, list[Item]] = {}
         self._assignments: dict[str, Assignment] | None = None
         self._topics: dict[str, Topic] | None = None
         self._pages.clear()
         self._pages_are_listed = False
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether the oldest of the lists is fresh."""
+        return is_fresh(self._read_at)
 
     def modules(self) -> Sequence[Module]:
         """Return the modules in their order."""
@@ -106,6 +114,7 @@ class Listing:
 
     def _of_course(self, read: Callable[[], _Rows]) -> _Rows:
         """Read a list of the whole course. A course that is gone must not look like one in which all was deleted."""
+        self._read_at = self._read_at or time.monotonic()
         try:
             return read()
         except (NotThere, NoRight) as error:

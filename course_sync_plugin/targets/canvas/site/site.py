@@ -192,7 +192,8 @@ class CanvasSite(Site):
         return self._fields.changed_at(entity, fields)
 
     def read_before_removal(self, entity: Entity, base: Mapping[str, Any]) -> Mapping[str, Any]:
-        self._fields.read_again(entity)
+        if not self._listing.is_fresh:
+            self._fields.read_again(entity)
         page_id = self.known.of(entity.entity_id).get("page")
         if page_id and CONTENT in base:
             with suppress(NotThere):
