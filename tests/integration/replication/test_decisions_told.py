@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from course_sync_plugin import api
@@ -22,7 +23,7 @@ NOTHING = "No other system has another value, so nothing is sent."
 @pytest.fixture
 def filled(linked, settings) -> Link:
     settings.COURSE_SYNC_WRITER = "tests.integration.replication.studio.Studio"
-    settings.COURSE_SYNC_WRITE_BACK_USER = "sync"
+    settings.COURSE_SYNC_WRITE_BACK_USER = User.objects.create_user("sync").username
     Studio.reset()
     api.deliver_until_empty()
     return linked

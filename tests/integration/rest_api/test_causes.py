@@ -50,6 +50,7 @@ def test_the_steps(site, sign_in):
         "token": plan_token(digest),
         "text": "The cause is resolved.",
         "failed": False,
+        "job": 0,
     }
     assert digest not in [one["cause"] for one in causes(client)["results"]]
     assert causes(client)["hidden"] == 1

@@ -472,7 +472,7 @@ class TestAnApprovalIsForOneVersionAndOneSet:
     def test_what_is_shown_is_what_would_be_done_now(self, held):
         held.publish(units("v3", 1))
         (plan,) = api.held_plans()
-        assert attrs.evolve(plan, token="") == HeldPlan(
+        assert attrs.evolve(plan, token="", entities=()) == HeldPlan(
             COURSE, "v3", tuple(sorted(block("vertical", f"unit-0-{at}") for at in range(1, 37))), 40
         )
         (approved,) = api.approve([plan.token])
