@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from course_sync_plugin.models import LedgerTree
+from course_sync_plugin.replication.merge.kinds import misfits
 from course_sync_plugin.replication.merge.places import PLACE
 from course_sync_plugin.replication.merge.tree import Places
 from course_sync_plugin.replication.merge.tree_edits import moved, place
@@ -25,6 +26,7 @@ def find_misplaced(compared: Compared, others: Collection[str]) -> Iterator[Drif
     shared = {one for one in there.parents if one in recorded.parents and one not in left_out}
     shared = {one for one in shared if recorded.parents[one] in (*there.parents, there.root)}
     by_people = moved(known, there) & shared
+    by_people -= misfits(recorded, known, by_people)  # the look did not know what they are in: its row was lost
     rest = shared - by_people
     misplaced = moved(_of(there, rest), _of(recorded, rest))
     for one in sorted(misplaced | by_people):
