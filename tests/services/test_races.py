@@ -22,7 +22,7 @@ from course_sync_plugin import api
 from course_sync_plugin.data import Answer, Message, Operation
 from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.journal.append import append, lock
-from course_sync_plugin.lanes import claim, deliver
+from course_sync_plugin.lanes import claim, deliver, next_envelope
 from course_sync_plugin.lanes.due import wake_lanes
 from course_sync_plugin.lanes.next_envelope import NextEnvelope
 from course_sync_plugin.models import (
@@ -159,7 +159,7 @@ class TestFallingAsleep:
                 begun.set()
             return original(*args, **values)
 
-        with one_thread() as recorder, mock.patch.object(deliver, "sleep", sleep):
+        with one_thread() as recorder, mock.patch.object(next_envelope, "sleep", sleep):
             api.deliver_lane(lane.pk)
         assert not is_forgotten()
         api.deliver_until_empty()
