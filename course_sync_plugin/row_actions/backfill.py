@@ -12,7 +12,7 @@ from course_sync_plugin import api
 from course_sync_plugin.keys import org_of
 from course_sync_plugin.roles.access import Access
 from course_sync_plugin.row_actions.action import Done, RowAction, first_of
-from course_sync_plugin.row_actions.jobs import start
+from course_sync_plugin.row_actions.jobs import start, told_in_background
 
 
 @attrs.frozen
@@ -43,7 +43,7 @@ def _plans(chosen: api.Filters) -> Sequence[_Plan]:
 def _about(plan: _Plan) -> Iterator[str]:
     yield _("Courses that were never recorded, and would be read: {n}").format(n=len(plan.items) - plan.lanes)
     yield _("Courses that are recorded, and would be sent to targets that lack them: {n}").format(n=plan.lanes)
-    yield _("This is done in the background, item by item. You see how far it is, and you can stop it.")
+    yield told_in_background()
     if plan.more:
         yield _("There are more. Open this page again afterwards to decide about them.")
     yield from first_of([key for key, _token in plan.items])

@@ -25,12 +25,16 @@ _TITLES: Mapping[str, Promise] = {
 def decision(take: str) -> RowAction:
     """Return the action that takes a side of conflicts, or that accepts or rejects proposals. Its rows are filters."""
     return RowAction(
-        name=take if take in ("accept", "reject") else f"resolve-{take}",
+        name=_name(take),
         label=_TITLES[take],
         plans=partial(_plans, take),
         describe=_about,
         carry_out=_carry_out,
     )
+
+
+def _name(take: str) -> str:
+    return take if take in ("accept", "reject") else f"resolve-{take}"
 
 
 def _plans(take: str, chosen: api.Filters) -> Sequence[api.Decisions]:
@@ -58,9 +62,8 @@ def _one(one: api.Decision) -> str:
 def _carry_out(chosen: api.Filters, plan: api.Decisions) -> Done:
     if len(plan.each) <= api.AT_ONCE:
         return _decided(plan)
-    name = plan.take if plan.take in ("accept", "reject") else f"resolve-{plan.take}"
     items = [(str(one.id), one.token) for one in plan.each]
-    return start(name, items, target=chosen.target, course=chosen.course, arguments=chosen.as_dict())
+    return start(_name(plan.take), items, target=chosen.target, course=chosen.course, arguments=chosen.as_dict())
 
 
 def _decided(plan: api.Decisions) -> Done:

@@ -15,9 +15,14 @@ from course_sync_plugin.row_actions.action import Done, RowAction
 def in_background(number: int) -> Iterator[str]:
     """Yield the sentence that says so, if an action on this number of items would be a background job."""
     if number > api.AT_ONCE:
-        yield _("This is done in the background, item by item. You see how far it is, and you can stop it.")
+        yield told_in_background()
     if number > api.MOST_ITEMS:
         yield _("The first {n} are done. Open this page again afterwards for the others.").format(n=api.MOST_ITEMS)
+
+
+def told_in_background() -> str:
+    """Return the sentence for an action that is a background job, whatever the number of its items."""
+    return _("This is done in the background, item by item. You see how far it is, and you can stop it.")
 
 
 def start(

@@ -12,7 +12,7 @@ from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.models import Job, Link, Target
 from course_sync_plugin.row_actions.action import Done, RowAction, first_of
-from course_sync_plugin.row_actions.jobs import start
+from course_sync_plugin.row_actions.jobs import start, told_in_background
 
 
 @attrs.frozen
@@ -36,7 +36,7 @@ def _checks(target: Target) -> Sequence[_Plan]:
 def _about_check(plan: _Plan) -> Iterator[str]:
     text = _("What {name} holds of {n} linked courses would be compared with what is recorded. Nothing is changed.")
     yield text.format(name=plan.target, n=len(plan.items))
-    yield _("This is done in the background, item by item. You see how far it is, and you can stop it.")
+    yield told_in_background()
 
 
 def _check(_target: Target, plan: _Plan) -> Done:

@@ -1,4 +1,4 @@
-"""Takes up again what somebody deleted at a linked system, and people have recovered since: it is the same object."""
+"""Makes objects ours again that somebody deleted at a linked system and that people have recovered there."""
 
 from __future__ import annotations
 

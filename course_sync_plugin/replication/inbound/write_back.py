@@ -51,7 +51,7 @@ def why_no_author() -> str:
 
 
 def why_never_written(proposal: Proposal) -> str:
-    """Return why a proposal is not written to Studio whoever accepts it; empty if it may be."""
+    """Return why nobody can have this proposal written to Studio. An empty text: it can be written."""
     if proposal.field != CONTENT:
         return ""
     text = _("The text of {entity} is not written to Studio. Edit its components there, or reject the proposal.")

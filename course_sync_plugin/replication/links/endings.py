@@ -1,6 +1,6 @@
 """Ends what waits for people about a link that ends. It is kept, and 'conflicts --all' and 'proposals --all' show it.
 
-Nothing is wanted of the course any more that only this link has brought: nobody could accept it.
+What only this link has brought and Open edX does not have is given up, because nobody could accept it any more.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def misfits(right: Places, places: Places, entities: Iterable[str]) -> set[str]:
 
 
 def nearest(right: Places, entity: str, parent: str) -> str | None:
-    """Return what can hold an entity that somebody has put into a parent that cannot.
+    """Return the nearest entity that can hold another one. ``parent``: where it stands now, which cannot hold it.
 
     That is the first entity of the right depth below the parent, or the one above it that has this depth. None: there
     is none, or the tree does not have the entity or the parent.

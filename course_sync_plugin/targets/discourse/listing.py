@@ -14,13 +14,13 @@ from course_sync_plugin.targets.discourse.categories import Category
 from course_sync_plugin.targets.discourse.client import DiscourseClient
 from course_sync_plugin.targets.discourse.errors import Forbidden, NotThere
 from course_sync_plugin.targets.discourse.lists import TopicRow
-from course_sync_plugin.targets.two_way.freshness import is_fresh
+from course_sync_plugin.targets.two_way.freshness import FRESH_SECONDS, is_fresh
 
 #: Seconds for which a list is used. A forum allows 60 requests a minute, and a course has many pages and envelopes. A
 #: title is written only if it is the one that was read.
 LIST_SECONDS = 60
 #: Seconds for which a list is used where the forum checks nothing: for deletions, and for names of categories.
-NEWEST_SECONDS = 10
+NEWEST_SECONDS = FRESH_SECONDS
 
 
 class NoCategory(ConfigurationError):
