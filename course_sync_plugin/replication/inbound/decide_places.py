@@ -8,15 +8,14 @@ from django.utils.translation import gettext as _
 
 from course_sync_plugin.exceptions import ConfigurationError
 from course_sync_plugin.ledger.causal_time import next_stamp
-from course_sync_plugin.models import Conflict, Course, Link, Proposal, ProposalState
+from course_sync_plugin.models import Conflict, Link, Proposal, ProposalState
 from course_sync_plugin.replication.merge.places import WantedPlaces, put_back
 from course_sync_plugin.replication.merge.replica import Take
 from course_sync_plugin.replication.merge.strays import fitting_place
 from course_sync_plugin.replication.merge.tree_edits import put
-from course_sync_plugin.replication.outbound.placing import recorded_places
-from course_sync_plugin.replication.outbound.tree import RecordedTree
-from course_sync_plugin.replication.store import conflicts, open_conflicts, proposals
-from course_sync_plugin.replication.store.trees import StoredTree, known_places, lock_tree, save_known, save_tree
+from course_sync_plugin.replication.outbound.placing import lock_places, save_places
+from course_sync_plugin.replication.store import conflicts, proposals
+from course_sync_plugin.replication.store.trees import known_places, save_known
 from course_sync_plugin.replication.strategies.base import OPENEDX
 
 
@@ -27,7 +26,7 @@ def take_place(conflict: Conflict, link: Link, take: Take, clock: int) -> None:
     is_remote = take is Take.REMOTE
     maker = (link.site, link.target.backend) if is_remote else (OPENEDX, OPENEDX)
     with transaction.atomic():
-        tree = _locked(course)
+        tree = lock_places(course)
         wanted = _with_place(tree.wanted, conflict.entity_id, value, maker, clock)
         known = known_places(link, link.target.backend)
         openedx, known = (
@@ -36,26 +35,16 @@ def take_place(conflict: Conflict, link: Link, take: Take, clock: int) -> None:
         )
         save_known(link, known)
         conflicts.mark_resolved(conflict, take)
-        _save(course, attrs.evolve(tree, wanted=wanted, openedx=openedx))
+        save_places(course, attrs.evolve(tree, wanted=wanted, openedx=openedx))
 
 
 def reject_place(proposal: Proposal, clock: int) -> None:
     """Reject a move: the entity is where Open edX has it."""
     with transaction.atomic():
-        tree = _locked(proposal.course)
+        tree = lock_places(proposal.course)
         proposals.end(proposal, ProposalState.REJECTED)
         wanted = put_back(tree.wanted, tree.recorded, proposal.entity_id, clock)
-        _save(proposal.course, attrs.evolve(tree, wanted=wanted))
-
-
-def _locked(course: Course) -> StoredTree:
-    return lock_tree(course, lambda: recorded_places(RecordedTree(course).now()))
-
-
-def _save(course: Course, tree: StoredTree) -> None:
-    save_tree(tree)
-    proposals.refresh_places(course, tree.wanted, tree.recorded, tree.openedx.conflicts)
-    open_conflicts.follow_places(course, tree)
+        save_places(proposal.course, attrs.evolve(tree, wanted=wanted))
 
 
 def _with_place(

@@ -15,11 +15,9 @@ from course_sync_plugin.replication.merge.places import WantedPlaces, put_back
 from course_sync_plugin.replication.merge.replica import Take, reject, resolve
 from course_sync_plugin.replication.merge.tree import Places
 from course_sync_plugin.replication.merge.tree_edits import place, place_if_there
-from course_sync_plugin.replication.outbound.placing import recorded_places
-from course_sync_plugin.replication.outbound.tree import RecordedTree
+from course_sync_plugin.replication.outbound.placing import lock_places, save_places
 from course_sync_plugin.replication.store import conflicts, open_conflicts, proposals
 from course_sync_plugin.replication.store.entities import Stored, lock_entity, save_entity
-from course_sync_plugin.replication.store.trees import lock_tree, save_tree
 
 
 def waiting(links: Iterable[Link]) -> tuple[int, int]:
@@ -66,14 +64,12 @@ def _without_conflicts(link: Link, stored: Stored) -> Stored:
 
 def _forget_places(link: Link) -> None:
     course = link.course
-    tree = lock_tree(course, lambda: recorded_places(RecordedTree(course).now()))
+    tree = lock_places(course)
     theirs = {one for one, (_kind, stamp) in tree.wanted.moved.items() if stamp.site == link.site}
     left = {one: two for one, two in tree.openedx.conflicts.items() if two.ours.stamp.site != link.site}
     openedx = attrs.evolve(tree.openedx, conflicts=left)
     tree = attrs.evolve(tree, wanted=_put_back(tree.wanted, tree.recorded, theirs), openedx=openedx)
-    save_tree(tree)
-    proposals.refresh_places(course, tree.wanted, tree.recorded, left)
-    open_conflicts.follow_places(course, tree)
+    save_places(course, tree)
 
 
 def _put_back(wanted: WantedPlaces, recorded: Places, entities: Iterable[str]) -> WantedPlaces:

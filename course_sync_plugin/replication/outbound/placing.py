@@ -12,6 +12,7 @@ from functools import partial
 import attrs
 from django.db import transaction
 
+from course_sync_plugin.models import Course
 from course_sync_plugin.replication.merge.places import (
     PLACE,
     FoundPlaces,
@@ -46,6 +47,18 @@ def recorded_places(tree: RecordedTree) -> Places:
             children[parent] = below
             waiting += below
     return Places(tree.course_id, children)
+
+
+def lock_places(course: Course) -> StoredTree:
+    """Lock the trees of a course as they are now, without a look at a site. Call it in a transaction."""
+    return lock_tree(course, lambda: recorded_places(RecordedTree(course).now()))
+
+
+def save_places(course: Course, tree: StoredTree) -> None:
+    """Store the trees that :func:`lock_places` returned, and what follows from them for proposals and conflicts."""
+    save_tree(tree)
+    proposals.refresh_places(course, tree.wanted, tree.recorded, tree.openedx.conflicts)
+    open_conflicts.follow_places(course, tree)
 
 
 def look_at_places(carry: Carry, *, sends: bool = False) -> list[str]:
