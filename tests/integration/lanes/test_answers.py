@@ -13,15 +13,6 @@ from tests.integration.one_lane import publish, renamed, states, the_lane
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def course(shelf, receiver):
-    """Publish and deliver a course."""
-    structure = publish(shelf, "1")
-    api.deliver_until_empty()
-    receiver.requests.clear()
-    return structure
-
-
 def test_all_problems_that_one_envelope_ends_are_closed(shelf, receiver, course):
     """Two refused entities are deleted, with others that had no problem. One of those deletions fails."""
     names = []

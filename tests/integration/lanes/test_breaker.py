@@ -32,15 +32,6 @@ OTHER = "course-v1:Org+Other+Run"
 DOWN = {"breaker_opened_at": DatabaseNow(-60), "breaker_probe_at": DatabaseNow(-1), "breaker_failures": 5}
 
 
-@pytest.fixture
-def course(shelf, receiver):
-    """Publish and deliver a course."""
-    structure = publish(shelf, "1")
-    api.deliver_until_empty()
-    receiver.requests.clear()
-    return structure
-
-
 def target() -> Target:
     return Target.objects.get(name="crm")
 

@@ -22,15 +22,6 @@ OTHER = "course-v1:Org+Other+Run"
 
 
 @pytest.fixture
-def course(shelf, receiver):
-    """A course that has been delivered."""
-    structure = publish(shelf, "1")
-    api.deliver_until_empty()
-    receiver.requests.clear()
-    return structure
-
-
-@pytest.fixture
 def other_lane(shelf, receiver) -> Lane:
     """The lane of the same target through another course; another worker has its lease."""
     shelf.publish(a_course("1", course=OTHER))
