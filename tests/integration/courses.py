@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey
 
 from course_sync_plugin import api
-from course_sync_plugin.data import Structure
+from course_sync_plugin.data import Operation, Structure
 from course_sync_plugin.diff.apply import Tree
 from course_sync_plugin.exceptions import CourseNotFound
 from course_sync_plugin.journal.entities import stored_structure
@@ -53,6 +53,16 @@ def a_course(
         chapters.append(put("chapter", f"section-{at}", [sequential]))
     put("course", "course", chapters)
     return StructureBuilder(course, version, blocks).build()
+
+
+def with_units(course: Structure, version: str, parent_id: str, units: Sequence[str]) -> Structure:
+    """Return the next version of a course, in which a subsection has these units, in this order."""
+    tree = Tree(course)
+    for index, unit in enumerate(units):
+        after_id = units[index - 1] if index else None
+        place = {"parent_id": parent_id, "index": index, "after_id": after_id}
+        tree.apply(Operation("move", "unit", unit, "vertical", **place))
+    return tree.structure(course.course_id, version)
 
 
 class Shelf:

@@ -12,7 +12,7 @@ from course_sync_plugin.diff.reverse import CannotReverse
 from course_sync_plugin.journal.entities import stored_structure
 from course_sync_plugin.journal.past import as_of, known_since, position_at
 from course_sync_plugin.models import JournalOperation, Run
-from tests.integration.courses import COURSE, approve, recorded
+from tests.integration.courses import COURSE, approve, block, recorded, with_units
 from tests.integration.one_lane import publish, renamed
 
 pytestmark = pytest.mark.django_db
@@ -22,13 +22,16 @@ BEGIN = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
 @pytest.fixture
 def versions(shelf):
-    """Record four versions, one an hour; the last one moves, deletes and creates."""
+    """Record five versions, one an hour; the fourth deletes, and the fifth moves."""
     found = [
         publish(shelf, "1"),
         publish(shelf, "2", titles=renamed("unit-0-0")),
         publish(shelf, "3", titles=renamed("unit-0-0", "unit-0-1"), sections=3),
         publish(shelf, "4", titles=renamed("unit-0-1"), units=2),
     ]
+    units = [block("vertical", name) for name in ("unit-1-1", "unit-0-1", "unit-1-0", "unit-0-0")]
+    found.append(shelf.publish(with_units(found[-1], "5", block("sequential", "subsection-1"), units)))
+    api.sync_course(COURSE)
     for at, run in enumerate(Run.objects.order_by("pk")):
         Run.objects.filter(pk=run.pk).update(ended_at=BEGIN + timedelta(hours=at))
     return found
@@ -58,8 +61,8 @@ def test_a_deleted_course_is_still_there_in_the_past(shelf, versions):
     approve()
     course = recorded()
     assert len(as_of(course, stored_structure(course), course.last_position)) == 0
-    assert as_of(course, stored_structure(course), position_at(course, BEGIN + timedelta(hours=3))).same_course_as(
-        versions[3]
+    assert as_of(course, stored_structure(course), position_at(course, BEGIN + timedelta(hours=4))).same_course_as(
+        versions[4]
     )
 
 
@@ -87,8 +90,25 @@ def test_a_gap_in_the_middle_counts_as_pruned(versions):
     assert known_since(recorded()) == BEGIN + timedelta(hours=2)
 
 
+def test_only_the_very_first_operation_is_pruned(versions):
+    JournalOperation.objects.filter(position=1).delete()
+    assert known_since(recorded()) == BEGIN
+
+
+def test_what_was_recorded_for_one_lane_does_not_count(versions, receiver):
+    """A snapshot is no change of the course. It is not taken back."""
+    before = recorded().last_position
+    api.deliver_until_empty()
+    api.reset("crm")
+    api.deliver_until_empty()
+    course = recorded()
+    assert course.last_position > before
+    assert as_of(course, stored_structure(course), before).same_course_as(versions[4])
+    assert as_of(course, stored_structure(course), position_at(course, BEGIN)).same_course_as(versions[0])
+
+
 def test_if_all_is_pruned_only_now_is_known(versions):
     JournalOperation.objects.all().delete()
     course = recorded()
-    assert known_since(course) == BEGIN + timedelta(hours=3)
-    assert as_of(course, stored_structure(course), course.last_position).same_course_as(versions[3])
+    assert known_since(course) == BEGIN + timedelta(hours=4)
+    assert as_of(course, stored_structure(course), course.last_position).same_course_as(versions[4])

@@ -9,7 +9,7 @@ from course_sync_plugin.journal.entities import stored_structure
 from course_sync_plugin.lanes.known import known_structure
 from course_sync_plugin.models import Run, RunKind, Target
 from course_sync_plugin.testing.faults import Fail, Refuse
-from tests.integration.courses import COURSE, approve, block
+from tests.integration.courses import COURSE, approve, block, with_units
 from tests.integration.one_lane import let_time_pass, publish, renamed, states, the_lane
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,6 +37,7 @@ def check(receiver) -> int:
     ours, held = known(the_lane()), receiver.replica(COURSE).structure()
     assert ours.entities == held.entities
     assert ours.children == held.children
+    assert ours.published_version == (the_lane().delivered_version if len(held) else "")
     return len(held)
 
 
@@ -115,6 +116,26 @@ def test_a_deletion_that_failed(shelf, receiver, course):
     assert check(receiver) == 10
 
 
+@pytest.mark.parametrize(
+    ("parent", "children", "refused"),
+    [
+        ("subsection-0", ("unit-0-2", "unit-0-0", "unit-0-1"), "unit-0-2"),
+        ("subsection-0", ("unit-0-1", "unit-0-2", "unit-0-0"), "unit-0-0"),
+        ("subsection-1", ("unit-1-0", "unit-0-1", "unit-1-1", "unit-1-2"), "unit-0-1"),
+        ("subsection-1", ("unit-0-0", "unit-1-0", "unit-1-1", "unit-1-2"), "unit-0-0"),
+    ],
+)
+def test_a_move_that_failed(shelf, receiver, course, parent, children, refused):
+    """The entity is known at its old place, whether that was the first one, one in the middle or the last one."""
+    receiver.faults.append(Fail(entity_id=block("vertical", refused)))
+    order = tuple(block("vertical", child) for child in children)
+    shelf.publish(with_units(course, "2", block("sequential", parent), order))
+    api.sync_course(COURSE)
+    api.deliver_until_empty()
+    assert states() == [("failed", refused)]
+    assert check(receiver) == 11
+
+
 def test_a_repair_that_waits(shelf, receiver, course):
     entity = block("chapter", "section-2")
     receiver.faults.append(Fail(entity_id=entity))
@@ -128,6 +149,9 @@ def test_a_repair_that_waits(shelf, receiver, course):
     receiver.faults.clear()
     let_time_pass()
     api.deliver_until_empty()
+    assert check(receiver) == 16
+    publish(shelf, "3", sections=3, titles=renamed("unit-0-0"))
+    api.retry("crm")
     assert check(receiver) == 16
 
 
