@@ -29,7 +29,7 @@ def versions(shelf):
         publish(shelf, "3", titles=renamed("unit-0-0", "unit-0-1"), sections=3),
         publish(shelf, "4", titles=renamed("unit-0-1"), units=2),
     ]
-    units = [block("vertical", name) for name in ("unit-1-1", "unit-0-1", "unit-1-0", "unit-0-0")]
+    units = [block("vertical", name) for name in ("unit-1-1", "unit-0-0", "unit-0-1", "unit-1-0")]
     found.append(shelf.publish(with_units(found[-1], "5", block("sequential", "subsection-1"), units)))
     api.sync_course(COURSE)
     for at, run in enumerate(Run.objects.order_by("pk")):
