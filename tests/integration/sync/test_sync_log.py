@@ -42,6 +42,15 @@ def test_a_sync_that_was_held(shelf, settings):
     assert steps(row)[-1] == "hold"
 
 
+def test_a_held_course_that_cannot_be_read(shelf, settings):
+    settings.COURSE_SYNC_MASS_DELETE_PERCENT = settings.COURSE_SYNC_MASS_DELETE_COUNT = 0
+    publish(shelf, "1")
+    publish(shelf, "2", sections=1)
+    shelf.break_(InvalidCourse("no end tag"), "3")
+    api.sync_course(COURSE)
+    assert SyncLog.objects.order_by("pk").last().state["held"] is True
+
+
 @pytest.mark.parametrize("version", ["1", "2"], ids=["the same version", "a new version of the same content"])
 def test_an_unchanged_course_writes_nothing(shelf, version):
     publish(shelf, "1")
@@ -70,6 +79,7 @@ def test_a_course_that_cannot_be_read(shelf):
     assert row.error == "chapter/a.xml line 3: no end tag"
     assert steps(row) == ["compare versions", "read"]
     assert row.stack.endswith("InvalidCourse: chapter/a.xml line 3: no end tag")
+    assert row.stack.count("InvalidCourse") == 1, "a short stack is kept as it is"
     assert "sync/course.py:" in row.stack
     assert row.state == {
         "recorded_version": "1", "attempts": 2, "markers": 1, "lease": True, "held": False, "source": "Shelf",
