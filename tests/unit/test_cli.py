@@ -153,7 +153,9 @@ def test_the_console_script():
 
 
 @pytest.mark.parametrize(
-    "name", ["a\udcffb", "a\x00b", "x" * 300, "x" * 5000, "\U0001f41d", "\x9b", "", "a/b"], ids=ascii
+    "name",
+    ["a\udcffb", "a\x00b", "x" * 300, "x" * 5000, "\U0001f41d", "\x9b", "", "a/b"],
+    ids=["not UTF-8", "NUL", "too long", "far too long", "four bytes", "a control character", "empty", "a folder"],
 )
 def test_a_path_that_leads_nowhere(capsys: pytest.CaptureFixture[str], name: str):
     for paths in ([name, NEW], [OLD, name], [f"{name}/{name}", NEW]):
