@@ -55,8 +55,8 @@ def a_course(
     return StructureBuilder(course, version, blocks).build()
 
 
-def with_units(course: Structure, version: str, parent_id: str, units: Sequence[str]) -> Structure:
-    """Return the next version of a course, in which a subsection has these units, in this order."""
+def moved_into(course: Structure, version: str, parent_id: str, units: Sequence[str]) -> Structure:
+    """Return the next version of a course, in which these units are the first of a subsection, in this order."""
     tree = Tree(course)
     for index, unit in enumerate(units):
         after_id = units[index - 1] if index else None

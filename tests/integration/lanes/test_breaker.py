@@ -124,7 +124,7 @@ class TestPuttingAProbeBack:
 
 
 class TestAProbeThatSendsNothing:
-    def test_because_the_target_cannot_be_opened(self, shelf, receiver, course):
+    def test_because_the_target_cannot_be_opened(self, shelf, receiver, course, caplog):
         """An operator must act. The lane is asked again when the next probe is due, and shows why."""
         publish(shelf, "2", titles=renamed("unit-0-1"))
         Target.objects.update(**DOWN, secret="gAAAAA-not-ours")
@@ -132,6 +132,9 @@ class TestAProbeThatSendsNothing:
         lane = the_lane()
         assert (lane.failing, lane.stopped_by_target, lane.lease_token) == (False, True, "")
         assert (lane.error_class, lane.last_error) == ("ConfigurationError", target().breaker_error)
+        assert [record.levelname for record in caplog.records if f"error={lane.last_error}" in record.getMessage()] == [
+            "WARNING"
+        ]
         assert (target().breaker_token, target().breaker_probes) == (None, 1)
         for wait in (next_probe_in(), wait_in_seconds(lane)):
             assert breaker.FIRST_PROBE < wait <= 2 * breaker.FIRST_PROBE

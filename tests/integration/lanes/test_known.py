@@ -9,7 +9,8 @@ from course_sync_plugin.journal.entities import stored_structure
 from course_sync_plugin.lanes.known import known_structure
 from course_sync_plugin.models import Run, RunKind, Target
 from course_sync_plugin.testing.faults import Fail, Refuse
-from tests.integration.courses import COURSE, approve, block, with_units
+from course_sync_plugin.testing.receiver import Receiver
+from tests.integration.courses import COURSE, approve, block, moved_into
 from tests.integration.one_lane import let_time_pass, publish, renamed, states, the_lane
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,6 +38,7 @@ def check(receiver) -> int:
     ours, held = known(the_lane()), receiver.replica(COURSE).structure()
     assert ours.entities == held.entities
     assert ours.children == held.children
+    assert ours.course_id == COURSE
     assert ours.published_version == (the_lane().delivered_version if len(held) else "")
     return len(held)
 
@@ -109,6 +111,27 @@ def test_what_failed_is_not_there(shelf, receiver, course, entity, changes):
     check(receiver)
 
 
+def test_two_changes_of_one_entity_that_failed(shelf, receiver, course):
+    """It has the title from before both."""
+    receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-0"), times=None))
+    for title in ("second", "third"):
+        publish(shelf, title, titles={"unit-0-0": title})
+        api.deliver_until_empty()
+    assert check(receiver) == 11
+
+
+def test_what_waits_for_another_target_does_not_count(shelf, receiver, course):
+    publish(shelf, "2", titles=renamed("unit-0-0"))
+    with Receiver() as other:
+        api.add_target("other", url=other.url, secret=other.secret)
+        for fault in (Refuse(503, times=None), Refuse(503, times=None)):
+            other.faults.append(fault)
+        receiver.faults.append(Refuse(503, times=None))
+        api.deliver_due()
+    assert Run.objects.filter(kind=RunKind.SNAPSHOT, lane__target__name="other").exists()
+    assert check(receiver) == 11
+
+
 def test_a_deletion_that_failed(shelf, receiver, course):
     receiver.faults.append(Fail(entity_id=block("vertical", "unit-1-2")))
     publish(shelf, "2", units=2)
@@ -129,7 +152,7 @@ def test_a_move_that_failed(shelf, receiver, course, parent, children, refused):
     """The entity is known at its old place, whether that was the first one, one in the middle or the last one."""
     receiver.faults.append(Fail(entity_id=block("vertical", refused)))
     order = tuple(block("vertical", child) for child in children)
-    shelf.publish(with_units(course, "2", block("sequential", parent), order))
+    shelf.publish(moved_into(course, "2", block("sequential", parent), order))
     api.sync_course(COURSE)
     api.deliver_until_empty()
     assert states() == [("failed", refused)]

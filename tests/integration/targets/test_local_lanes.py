@@ -206,6 +206,7 @@ class TestOneTransaction:
             patch.setattr(deliver, "apply_verdict", conflict)
             assert api.deliver_due().operations == 0
         assert (the_lane().attempts, LocalEntity.objects.count(), the_lane().answered_sequence) == (1, 0, 0)
+        assert the_lane().last_error == "The database rolled the transaction of the envelope back (OperationalError)."
         let_time_pass()
         assert api.deliver_due().operations == len(structure)
         assert differences(structure) == []

@@ -10,14 +10,14 @@ from django.core.management import call_command
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError, UnknownName
 from course_sync_plugin.lanes.blocked import Blocked
-from course_sync_plugin.lanes.excluded import recorded_tree
+from course_sync_plugin.lanes.excluded import follow, recorded_tree
 from course_sync_plugin.lanes.problems import park
 from course_sync_plugin.models import Exclusion, JournalOperation, Problem, ProblemState
 from course_sync_plugin.structure.builder import RawBlock, StructureBuilder
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Fail
 from course_sync_plugin.testing.receiver import Receiver
-from tests.integration.courses import COURSE, a_course, block
+from tests.integration.courses import COURSE, a_course, block, moved_into
 from tests.integration.lanes.test_lane_state import with_units
 from tests.integration.one_lane import publish, renamed, states, the_lane
 
@@ -122,6 +122,17 @@ class TestTheTreeOfThePast:
         assert JournalOperation.objects.filter(lane=the_lane(), operation="create", position__gt=end).exists()
         tree = recorded_tree(the_lane(), {SUBSECTION}, end)
         assert tree.parents.keys() == course.entities.keys()
+
+    def test_it_is_brought_to_a_later_position_and_no_further(self, shelf, receiver, course):
+        unit = block("vertical", "unit-0-0")
+        tree = recorded_tree(the_lane(), {SUBSECTION}, the_lane().end)
+        publish(shelf, "2", units=4)
+        position = the_lane().end
+        shelf.publish(moved_into(course, "3", block("sequential", "subsection-1"), [unit]))
+        api.sync_course(COURSE)
+        for end, parent in ((position, "subsection-0"), (the_lane().end, "subsection-1")):
+            follow(tree, the_lane(), end)
+            assert (tree.parents[unit], tree.position) == (block("sequential", parent), end)
 
     def test_what_moved_twice_is_where_it_was_before_both(self, shelf, receiver, course):
         unit, places = block("vertical", "unit"), ("first", "second", "third")
