@@ -45,6 +45,7 @@ class Demo:
         """Publish both revisions and deliver each. Tell whether the receiver's replica equals the course at the end."""
         from course_sync_plugin import api
         from course_sync_plugin.diff.table import as_table
+        from course_sync_plugin.management.subcommands.counts import entities
         from course_sync_plugin.structure.olx.reader import read_olx
         from course_sync_plugin.structure.retain import retain_unreadable
 
@@ -53,7 +54,7 @@ class Demo:
         course_key = read_olx(new).course_id
 
         before, result = self._publish(old, course_key)
-        print(f"Recorded for the first time: {len(result.operations)} entities.")
+        print(f"Recorded for the first time: {entities(len(result.operations))}.")
         self._deliver()
 
         after, result = self._publish(new, course_key)
@@ -67,6 +68,7 @@ class Demo:
     def _publish(self, path: str, course_key: str):
         """Publish a revision and sync it; return the published structure and the result."""
         from course_sync_plugin import api
+        from course_sync_plugin.management.subcommands.counts import entities
         from sandbox.published.publishing import publish
         from sandbox.published.source import PublishedSource
 
@@ -74,8 +76,8 @@ class Demo:
         _say(f"{path} is published as {course_key}.")
         result = api.sync_course(course_key)
         if result.outcome is api.Outcome.HELD:
-            deletes = sum(operation.operation == "delete" for operation in result.operations)
-            print(f"The run would delete {deletes} entities, so it is held. The demo approves it as an operator would.")
+            deletes = entities(sum(operation.operation == "delete" for operation in result.operations))
+            print(f"The run would delete {deletes}, so it is held. The demo approves it as an operator would.")
             (approved,) = api.approve([plan.token for plan in api.held_plans(course_key)])
             result = approved.result
         for warning in result.warnings:
@@ -84,18 +86,21 @@ class Demo:
 
     def _deliver(self) -> None:
         from course_sync_plugin import api
+        from course_sync_plugin.management.subcommands.counts import envelopes, operations
 
         done = api.deliver_until_empty()
-        _say(f"Delivered: {done.operations} operations in {done.envelopes} signed envelopes.")
+        _say(f"Delivered: {operations(done.operations)} in {envelopes(done.envelopes)}, signed.")
 
     def _compare(self, structure) -> bool:
+        from course_sync_plugin.management.subcommands.counts import entities
+
         differences = [*self.receiver.difference(structure), *self.receiver.violations]
         for line in differences:
             print(cleaned(f"  {line}"))
         if differences:
             print("NOT in step: the receiver's replica differs from the course.")
         else:
-            print(f"In step: all {len(structure)} entities of the receiver's replica equal the course.")
+            print(f"In step: the receiver's replica equals the course ({entities(len(structure))}).")
         return not differences
 
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from course_sync_plugin.catalog import course_overviews
 from course_sync_plugin.catalog.configuration import newest_configuration
@@ -78,9 +79,13 @@ def notify_of_drift(drifts: Sequence[Drift], addresses: Sequence[str]) -> int:
         )
         for one in drifts
     ]
-    subject = _("Catalog and Studio disagree on {n} values").format(n=len(drifts))
+    subject = ngettext(
+        "Catalog and Studio disagree on {n} value", "Catalog and Studio disagree on {n} values", len(drifts)
+    )
     try:
-        return send_mail(subject, "\n".join(map(cleaned, lines)), settings.DEFAULT_FROM_EMAIL, list(addresses))
+        return send_mail(
+            subject.format(n=len(drifts)), "\n".join(map(cleaned, lines)), settings.DEFAULT_FROM_EMAIL, list(addresses)
+        )
     except OSError as error:  # the exceptions of smtplib are OSErrors too
         raise TransientError(f"The mail server did not accept the message ({type(error).__name__})") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import attrs
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from course_sync_plugin.catalog.counts import RunCounts
 from course_sync_plugin.catalog.merge_records import Change
@@ -63,4 +63,9 @@ class Result:
     def unlisted(self) -> str:
         """Return a message if the catalog's list lacks course runs that the catalog counts; else an empty text."""
         unseen = self.run_counts.counts["unseen"]
-        return _("{n} runs that the catalog counts are not in its list").format(n=unseen) if unseen else ""
+        text = ngettext(
+            "{n} run that the catalog counts is not in its list",
+            "{n} runs that the catalog counts are not in its list",
+            unseen,
+        )
+        return text.format(n=unseen) if unseen else ""

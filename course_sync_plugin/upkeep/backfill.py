@@ -10,7 +10,7 @@ import attrs
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import toggles
 from course_sync_plugin.keys import org_of
@@ -252,7 +252,8 @@ def _with_lanes(gap: Gap, text: str) -> Filled:
 def _record(course_key: str) -> Filled:
     result = sync_now(course_key, "backfill")
     if result.outcome is Outcome.RECORDED:
-        reason = _("recorded: {n} entities").format(n=len(result.operations))
+        n = len(result.operations)
+        reason = ngettext("recorded: {n} entity", "recorded: {n} entities", n).format(n=n)
         return Filled(course_key, FillOutcome.RECORDED, reason)
     outcome, text = _NOT_RECORDED[result.outcome]
     return Filled(course_key, outcome, result.error or str(text))

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from course_sync_plugin import api
+from course_sync_plugin.management.subcommands.counts import operations
 from course_sync_plugin.models import Run
 from course_sync_plugin.sanitize.text import cleaned
 from sandbox.published.models import PublishedCourse
@@ -32,7 +33,7 @@ def _summary(result: api.SyncResult, published: PublishedCourse) -> str:
     """Return the result of the publish, also if another process recorded it."""
     runs = Run.objects.filter(course__key=published.course_key, published_version=published.published_version)
     run = runs.filter(lane=None).first()
-    return f"recorded, {run.operations_count} operations" if run else result.outcome.value
+    return f"recorded, {operations(run.operations_count)}" if run else result.outcome.value
 
 
 def synced(published: PublishedCourse) -> api.SyncResult:

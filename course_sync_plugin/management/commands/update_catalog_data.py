@@ -11,6 +11,7 @@ import attrs
 from django.core.management.base import CommandParser
 from django.db import Error
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from course_sync_plugin import api
@@ -82,9 +83,10 @@ def _check(out: Output) -> int:
     reached = api.check_catalog()
     out.line(_("Reached {url} in {seconds:.2f} s").format(url=reached.url, seconds=reached.seconds))
     out.line(_("Signed in as {who}").format(who=reached.signed_in_as))
-    out.line(
-        _("It has {n} course runs").format(n=_("an unknown number of") if reached.count is None else reached.count)
-    )
+    if reached.count is None:
+        out.line(_("It has an unknown number of course runs"))
+    else:
+        out.line(ngettext("It has {n} course run", "It has {n} course runs", reached.count).format(n=reached.count))
     out.line(
         _("A run has the fields: {fields}").format(
             fields=", ".join(reached.fields) or _("none, the catalog has no run")
@@ -138,7 +140,7 @@ def _show_result(result: api.CatalogResult, out: Output) -> None:
     if result.resumed:
         out.line(_("Continued where the previous run had stopped."))
     out.line(
-        _("{state}: {counts}; {pages} pages, {seconds:.1f} s").format(
+        _("{state}: {counts}; pages: {pages}, {seconds:.1f} s").format(
             state=result.state,
             counts=", ".join(f"{name} {number}" for name, number in counts.items()) or _("nothing"),
             pages=result.run_counts.pages,

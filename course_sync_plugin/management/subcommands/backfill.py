@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, tell_if_stopped
+from course_sync_plugin.management.subcommands.counts import lanes
 from course_sync_plugin.management.subcommands.signals import noted
 from course_sync_plugin.sanitize import limits
 
@@ -56,18 +57,29 @@ def _show(results: Sequence[api.Filled], out: Output, *, dry_run: bool) -> None:
     for one in results:
         if one.outcome not in (api.FillOutcome.COMPLETE, api.FillOutcome.LEFT):
             out.line(f"{one.course_key}: {one.reason}")
-    total = _("{done} of {n} courses would be filled: ") if dry_run else _("{done} of {n} courses filled: ")
-    parts = _("{recorded} recorded, {lanes} lanes made for courses recorded before, {failed} failed").format(
+    parts = _("{recorded} recorded, {lanes} made for courses recorded before, {failed} failed").format(
         recorded=counts[api.FillOutcome.RECORDED],
-        lanes=sum(one.lanes for one in results),
+        lanes=lanes(sum(one.lanes for one in results)),
         failed=counts[api.FillOutcome.FAILED],
     )
-    out.line(total.format(done=sum(one.done for one in results), n=len(results)) + parts)
+    out.line(f"{_total(sum(one.done for one in results), len(results), dry_run=dry_run)}: {parts}")
     for reason, number in Counter(one.reason for one in results if _needs_no_line(one)).items():
         out.line(f"  {number} {reason}")
-    if counts[api.FillOutcome.LEFT]:
-        text = _("{n} courses are left; the next 'backfill' goes on with them")
-        out.line(text.format(n=counts[api.FillOutcome.LEFT]))
+    if left := counts[api.FillOutcome.LEFT]:
+        text = ngettext(
+            "{n} course is left; the next 'backfill' goes on with it",
+            "{n} courses are left; the next 'backfill' goes on with them",
+            left,
+        )
+        out.line(text.format(n=left))
+
+
+def _total(done: int, n: int, *, dry_run: bool) -> str:
+    if dry_run:
+        text = ngettext("{done} of {n} course would be filled", "{done} of {n} courses would be filled", n)
+    else:
+        text = ngettext("{done} of {n} course filled", "{done} of {n} courses filled", n)
+    return text.format(done=done, n=n)
 
 
 def _needs_no_line(one: api.Filled) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, WrongUsage
@@ -75,7 +75,12 @@ def _look(request: api.CheckRequest, out: Output, *, repair: bool = False) -> tu
     for note in report.notes:
         out.line(note)
     if report.unchecked:
-        out.line(_("{n} courses could not be checked. Nothing is known about them.").format(n=report.unchecked))
+        text = ngettext(
+            "{n} course could not be checked. Nothing is known about it.",
+            "{n} courses could not be checked. Nothing is known about them.",
+            report.unchecked,
+        )
+        out.line(text.format(n=report.unchecked))
     elif not report.findings:
         out.line(_("Nothing was found."))
     if report.tokens:

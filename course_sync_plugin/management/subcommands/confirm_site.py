@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, WrongUsage
 from course_sync_plugin.management.subcommands.confirm import Plans, agreed, agreeing_arguments
+from course_sync_plugin.management.subcommands.counts import lanes, not_delivered
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -41,8 +42,8 @@ def _show(plan: api.SitePlan, out: Output) -> None:
     out.line(_("Target {name} sends to {host}").format(name=plan.name, host=plan.host or _("no host")))
     out.line(_("  made for {site}").format(site=plan.made_for))
     out.line(_("  this is  {site}").format(site=plan.here))
-    text = _("  would send from here: {n} lanes, with {operations} operations that are not delivered")
-    out.line(text.format(n=plan.lanes, operations=plan.pending))
+    text = _("  would send from here: {lanes}, with {operations}")
+    out.line(text.format(lanes=lanes(plan.lanes), operations=not_delivered(plan.pending)))
 
 
 def _carry_out(plans: Sequence[api.SitePlan], out: Output, nothing: str) -> int:

@@ -17,6 +17,7 @@ from course_sync_plugin.management.subcommands.confirm import (
     ready_command,
     show_token,
 )
+from course_sync_plugin.management.subcommands.counts import notices, posts
 
 
 def _mirror_arguments(parser: ArgumentParser) -> None:
@@ -53,8 +54,8 @@ def _forget(options: dict[str, Any], out: Output) -> int:
 
 def _show(options: dict[str, Any], out: Output) -> tuple[int, list[str]]:
     plan = api.forget_plan(options["name"], options["person"])
-    text = _("The name would be removed from {posts} posts, with {notices} notices of {target}.")
-    out.line(text.format(posts=plan.posts, notices=plan.notices, target=plan.target))
+    text = _("The name would be removed from {posts}, with {notices} of {target}.")
+    out.line(text.format(posts=posts(plan.posts), notices=notices(plan.notices), target=plan.target))
     show_token(plan.token, out)
     ready_command(out, ["forget-person", options["name"], options["person"]], [plan.token])
     out.value(attrs.asdict(plan))
@@ -63,8 +64,8 @@ def _show(options: dict[str, Any], out: Output) -> tuple[int, list[str]]:
 
 def _carry_out(options: dict[str, Any], token: str, out: Output) -> int:
     done = api.forget_shown(options["name"], options["person"], token)
-    text = _("The name is removed from {posts} posts, with {notices} notices. The next round writes the copies.")
-    out.line(done.error or text.format(posts=done.posts, notices=done.notices))
+    text = _("The name is removed from {posts}, with {notices}. The next round writes the copies.")
+    out.line(done.error or text.format(posts=posts(done.posts), notices=notices(done.notices)))
     out.value(attrs.asdict(done))
     return FAILED if done.error else DONE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand
@@ -31,7 +31,7 @@ def _drift(options: dict[str, Any], out: Output) -> int:
     out.value([attrs.asdict(one) for one in drifts])
     if options["notify"]:
         sent = api.notify_of_drift(drifts, options["notify"])
-        out.line(_("{n} e-mails were sent").format(n=sent))
+        out.line(ngettext("{n} e-mail was sent", "{n} e-mails were sent", sent).format(n=sent))
     return DONE
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand, WrongUsage
@@ -47,7 +47,12 @@ def _list(options: dict[str, Any], out: Output) -> int:
         write_lines(_cause(cause), out)
     write_lines(total_lines(found.listed) if found.listed["causes"] or not found.ended else iter(()), out)
     if found.more:
-        out.line(_("{n} more causes are not shown; narrow the filters.").format(n=found.more))
+        text = ngettext(
+            "{n} more cause is not shown; narrow the filters.",
+            "{n} more causes are not shown; narrow the filters.",
+            found.more,
+        )
+        out.line(text.format(n=found.more))
     if found.hidden:
         out.line(_("Causes in another state: {n}; --state all shows them.").format(n=found.hidden))
     out.value({**found.listed, "more": found.more, "hidden": found.hidden, "ended": found.ended})

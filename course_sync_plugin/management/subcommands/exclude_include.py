@@ -18,6 +18,7 @@ from course_sync_plugin.management.subcommands.confirm import (
     ready_command,
     show_token,
 )
+from course_sync_plugin.management.subcommands.counts import entities, operations
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -55,8 +56,9 @@ def _check_token(options: dict[str, Any]) -> None:
 
 def _show_exclusion(name: str, entity: str, out: Output) -> tuple[int, list[str]]:
     plan = api.exclusion_plan(name, entity)
-    text = _("Would exclude from {target}: {entity_type} {title} with {below} entities below it")
-    out.line(text.format(target=plan.target, entity_type=plan.entity_type, title=repr(plan.title), below=plan.below))
+    text = _("Would exclude from {target}: {entity_type} {title} with {below} below it")
+    below = entities(plan.below)
+    out.line(text.format(target=plan.target, entity_type=plan.entity_type, title=repr(plan.title), below=below))
     out.line(f"  {plan.entity_id}")
     out.line(_("  course: {course}").format(course=plan.course_key))
     out.line(_("  operations that are not delivered and will be held back: {n}").format(n=plan.pending))
@@ -95,8 +97,8 @@ def _carry_out(
         out.line(changed.error)
         out.line(_("Nothing was changed."))
     else:
-        text = _("Done: {n} operations will be {done}.")
-        out.line(text.format(n=changed.operations, done=done))
+        text = _("Done: {operations} will be {done}.")
+        out.line(text.format(operations=operations(changed.operations), done=done))
     out.value({"target": name, "entity_id": entity, "changed": not changed.error, **attrs.asdict(changed)})
     return FAILED if changed.error else DONE
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand
@@ -33,8 +33,10 @@ def _jobs(options: dict[str, Any], out: Output) -> int:
 
 
 def _show(job: Job, out: Output) -> None:
-    text = _(
-        "{id}  {state}  {action}  {position} of {total} items: {done} done, {skipped} had changed, {failed} failed"
+    text = ngettext(
+        "{id}  {state}  {action}  {position} of {total} item: {done} done, {skipped} had changed, {failed} failed",
+        "{id}  {state}  {action}  {position} of {total} items: {done} done, {skipped} had changed, {failed} failed",
+        job.total,
     )
     named = ("id", "state", "action", "position", "total", "done", "skipped", "failed")
     out.line(text.format(**{name: getattr(job, name) for name in named}))

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 
 class SubcommandParser(CommandParser):
@@ -28,9 +29,12 @@ class SubcommandParser(CommandParser):
     def _refusal(self, unknown: Sequence[str]) -> str:
         names = [one.partition("=")[0] for one in unknown if one.startswith("--")]
         if not names:
-            return _("{n} arguments are too many; they are not shown, because they may be secret").format(
-                n=len(unknown)
+            text = ngettext(
+                "{n} argument is too many; it is not shown, because it may be secret",
+                "{n} arguments are too many; they are not shown, because they may be secret",
+                len(unknown),
             )
+            return text.format(n=len(unknown))
         known = [one for one in self._option_string_actions if one.startswith("--")]
         near = get_close_matches(names[0], known, n=1)
         hint = _("; did you mean {option}?").format(option=near[0]) if near else ""

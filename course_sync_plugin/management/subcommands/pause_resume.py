@@ -8,11 +8,12 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand, WrongUsage, name_few
 from course_sync_plugin.management.subcommands.confirm import Plans, agreed, agreeing_arguments
+from course_sync_plugin.management.subcommands.counts import lanes, not_delivered, operations
 from course_sync_plugin.sanitize.text import short_repr
 
 
@@ -60,8 +61,8 @@ def _pause(options: dict[str, Any], out: Output) -> int:
 
 
 def _show_pause(plan: api.PausePlan, out: Output) -> None:
-    text = _("Would pause {what}: {n} lanes and {operations} operations that are not delivered would wait.")
-    out.line(text.format(what=_what(plan), n=len(plan.courses), operations=plan.pending))
+    text = _("Would pause {what}: {lanes} and {operations} would wait.")
+    out.line(text.format(what=_what(plan), lanes=lanes(len(plan.courses)), operations=not_delivered(plan.pending)))
     name_few(plan.courses, out)
 
 
@@ -75,8 +76,8 @@ def _carry_out_pause(plans: Sequence[api.PausePlan], out: Output) -> int:
     done = [api.carry_out_pause(plan) for plan in plans]
     courses = [course for paused in done for course in paused.courses]
     pending = sum(paused.pending for paused in done)
-    text = _("Paused: {n} lanes and {operations} operations that are not delivered wait until 'resume'.")
-    out.line(text.format(n=len(courses), operations=pending))
+    text = _("Paused: {lanes} and {operations} wait until 'resume'.")
+    out.line(text.format(lanes=lanes(len(courses)), operations=not_delivered(pending)))
     name_few(courses, out)
     out.value({"lanes": len(courses), "pending": pending, "courses": courses})
     return DONE
@@ -96,11 +97,16 @@ def _resume(options: dict[str, Any], out: Output) -> int:
 
 
 def _show_resume(plan: api.PausePlan, out: Output) -> None:
-    text = _("Would resume {what}: {n} lanes, with {operations} operations that are not delivered.")
-    out.line(text.format(what=_what(plan), n=len(plan.courses), operations=plan.pending))
+    text = _("Would resume {what}: {lanes}, with {operations}.")
+    out.line(text.format(what=_what(plan), lanes=lanes(len(plan.courses)), operations=not_delivered(plan.pending)))
     name_few(plan.courses, out)
     if plan.paused:
-        out.line(_("  {n} of them are paused by themselves and would stay so").format(n=plan.paused))
+        text = ngettext(
+            "  {n} of them is paused by itself and would stay so",
+            "  {n} of them are paused by themselves and would stay so",
+            plan.paused,
+        )
+        out.line(text.format(n=plan.paused))
 
 
 def _carry_out_resume(plans: Sequence[api.PausePlan], out: Output) -> int:
@@ -123,19 +129,26 @@ def _carry_out_resume(plans: Sequence[api.PausePlan], out: Output) -> int:
 def show_resumed(name: str, resumed: api.Resumed, out: Output) -> None:
     """Write which lanes of a target go on, and which stay paused."""
     if resumed.unreachable:
-        text = _("{n} lanes, with {operations} operations, go on when {name} answers; it is asked at once.")
+        text = ngettext(
+            "{n} lane, with {operations}, goes on when {name} answers; it is asked at once.",
+            "{n} lanes, with {operations}, go on when {name} answers; it is asked at once.",
+            resumed.lanes,
+        )
+        pending = operations(resumed.pending)
     else:
-        text = _("{n} lanes go on, with {operations} operations that are not delivered.")
-    out.line(text.format(n=resumed.lanes, operations=resumed.pending, name=name))
+        text = ngettext("{n} lane goes on, with {operations}.", "{n} lanes go on, with {operations}.", resumed.lanes)
+        pending = not_delivered(resumed.pending)
+    out.line(text.format(n=resumed.lanes, operations=pending, name=name))
     name_few(resumed.courses, out)
     if resumed.held_back:
         out.line(_("Target {name} itself is paused or disabled: 'resume {name}' lets it go on.").format(name=name))
     if resumed.paused:
-        out.line(
-            _("{n} lanes stay paused; resume each with 'resume {name} --course KEY'.").format(
-                n=resumed.paused, name=name
-            )
+        text = ngettext(
+            "{n} lane stays paused; resume it with 'resume {name} --course KEY'.",
+            "{n} lanes stay paused; resume each with 'resume {name} --course KEY'.",
+            resumed.paused,
         )
+        out.line(text.format(n=resumed.paused, name=name))
 
 
 PAUSE = Subcommand(

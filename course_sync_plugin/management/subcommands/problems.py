@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand
+from course_sync_plugin.management.subcommands.counts import lanes, operations, parked
 from course_sync_plugin.management.subcommands.filters import filter_arguments, read_filters
 from course_sync_plugin.sanitize.text import cleaned
 
@@ -66,11 +67,11 @@ def total_lines(listed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
 
 def cause_lines(cause: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """Yield what is told of a cause: each line with its indentation."""
-    text = _("{target}: {n} lanes {state}") if cause["what"] != "operations" else _("{target}: {n} operations {state}")
-    yield 0, text.format(target=cause["target"], n=cause["count"], state=cause["state"]) + _class_of(cause)
+    counted = (operations if cause["what"] == "operations" else lanes)(cause["count"])
+    yield 0, f"{cause['target']}: {counted} {cause['state']}{_class_of(cause)}"
     yield 2, cause["example"].get("reason") or _("(no reason)")
     if cause["parked"]:
-        yield 2, _("{n} operations are parked behind it").format(n=cause["parked"])
+        yield 2, parked(cause["parked"])
     if cause["first"]:
         yield 2, _("first {first}, last {last}").format(first=cause["first"], last=cause["last"])
     yield from _example(cause["example"])
@@ -107,15 +108,16 @@ def _one(problem: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     for attempt in problem["attempts"]:
         yield from _attempt(attempt)
     if problem["parked"]:
-        yield 2, _("{n} operations are parked behind it").format(n=problem["parked"])
-    for parked in problem["waiting"]:
-        yield 4, "{operation} {entity_id}".format(**parked)
+        yield 2, parked(problem["parked"])
+    for waiting in problem["waiting"]:
+        yield 4, "{operation} {entity_id}".format(**waiting)
 
 
 def _attempt(attempt: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     status = f"HTTP {attempt['status']}" if attempt["status"] else _("no HTTP answer")
-    text = _("{began_at}: {status} after {seconds} s, {operations} operations, {failed} refused")
-    yield 4, " ".join((text.format(**{**attempt, "status": status}), attempt["error_class"]))
+    text = _("{began_at}: {status} after {seconds} s, {operations}, {failed} refused")
+    counted = operations(attempt["operations"])
+    yield 4, " ".join((text.format(**{**attempt, "status": status, "operations": counted}), attempt["error_class"]))
     for part in (attempt["error"], attempt["request"], attempt["head"], attempt["body"][:BODY_SHOWN]):
         if part:
             yield 6, part

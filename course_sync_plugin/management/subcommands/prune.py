@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, WrongUsage
@@ -49,21 +50,35 @@ def _show(pruned: api.Pruned, out: Output, *, carried_out: bool) -> None:
         out.line(_("They are archived in {path}.").format(path=pruned.archive))
     _show_kept(pruned.kept, out)
     if carried_out:
-        out.line(_("{n} days were summarised").format(n=pruned.days))
+        out.line(ngettext("{n} day was summarised", "{n} days were summarised", pruned.days).format(n=pruned.days))
     else:
         out.line(_("'prune --yes' deletes what is that old then."))
 
 
 def _show_kept(kept: api.Kept, out: Output) -> None:
-    out.line(_("{n} old operations of the journals stay:").format(n=kept.operations))
-    out.line(_("  {n} belong to a problem").format(n=kept.problems))
-    out.line(_("  {n} are the last of a course, or the last that a lane has passed").format(n=kept.ends))
-    text = _("  {n} wait for the lane of {target} and {course} ({why})")
-    lanes = [
-        text.format(n=number, target=lane.target, course=lane.course_key, why=lane.why)
-        for lane, number in kept.lanes.most_common()
-    ]
-    show_first(lanes, out.line, out)
+    text = ngettext(
+        "{n} old operation of the journals stays:", "{n} old operations of the journals stay:", kept.operations
+    )
+    out.line(text.format(n=kept.operations))
+    text = ngettext("  {n} belongs to a problem", "  {n} belong to a problem", kept.problems)
+    out.line(text.format(n=kept.problems))
+    text = ngettext(
+        "  {n} is the last of a course, or the last that a lane has passed",
+        "  {n} are the last of a course, or the last that a lane has passed",
+        kept.ends,
+    )
+    out.line(text.format(n=kept.ends))
+    show_first(list(_waiting(kept)), out.line, out)
+
+
+def _waiting(kept: api.Kept) -> Iterator[str]:
+    for lane, n in kept.lanes.most_common():
+        text = ngettext(
+            "  {n} waits for the lane of {target} and {course} ({why})",
+            "  {n} wait for the lane of {target} and {course} ({why})",
+            n,
+        )
+        yield text.format(n=n, target=lane.target, course=lane.course_key, why=lane.why)
 
 
 def _as_json(pruned: api.Pruned, tidied: list[api.Optimized], *, carried_out: bool) -> dict[str, Any]:

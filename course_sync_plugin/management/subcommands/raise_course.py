@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand
@@ -22,15 +22,16 @@ def _arguments(parser: ArgumentParser) -> None:
 def _raise(options: dict[str, Any], out: Output) -> int:
     lanes = api.raise_course(options["course"], options["target"], undo=options["undo"])
     for lane in lanes:
-        out.line(f"{lane.target}: {_said(lane).format(n=lane.pending)}")
+        out.line(f"{lane.target}: {_said(lane)}")
     out.value({"course_id": options["course"], "lanes": [attrs.asdict(lane) for lane in lanes]})
     return DONE
 
 
 def _said(lane: api.RaisedLane) -> str:
     if lane.raised:
-        text = _("comes first from now on; {n} operations wait.")
-        return text if lane.changed else _("came first already; {n} operations wait.")
+        begins = _("comes first from now on") if lane.changed else _("came first already")
+        waits = ngettext("{n} operation waits.", "{n} operations wait.", lane.pending)
+        return f"{begins}; {waits.format(n=lane.pending)}"
     return _("takes its turn again.") if lane.changed else _("was not raised.")
 
 

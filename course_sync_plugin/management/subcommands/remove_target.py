@@ -19,6 +19,7 @@ from course_sync_plugin.management.subcommands.confirm import (
     show_first,
     show_token,
 )
+from course_sync_plugin.management.subcommands.counts import lanes, open_problems
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -78,8 +79,9 @@ def _carry_out(name: str, tokens: Sequence[str], out: Output) -> int:
         out.line(removed.error)
         out.line(_("Target {name} is not removed.").format(name=name))
     else:
-        text = _("Target {name} is removed, with {lanes} lanes and {problems} open problems.")
-        out.line(f"{text.format(name=name, lanes=removed.lanes, problems=removed.problems)} {_stays()}")
+        text = _("Target {name} is removed, with {lanes} and {problems}.")
+        text = text.format(name=name, lanes=lanes(removed.lanes), problems=open_problems(removed.problems))
+        out.line(f"{text} {_stays()}")
     out.value({"name": name, "removed": not removed.error, **attrs.asdict(removed)})
     return FAILED if removed.error else DONE
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, WrongUsage
@@ -19,6 +19,7 @@ from course_sync_plugin.management.subcommands.confirm import (
     show_first,
     show_token,
 )
+from course_sync_plugin.management.subcommands.counts import entities
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -39,7 +40,11 @@ def _reset(options: dict[str, Any], out: Output) -> int:
 
 def _show_plan(name: str, courses: Sequence[str], out: Output) -> tuple[int, list[str]]:
     plan = api.reset_plan(name, courses)
-    text = _("{name}, {host}: would forget what it has of {n} courses, and send each as a snapshot")
+    text = ngettext(
+        "{name}, {host}: would forget what it has of {n} course, and send it as a snapshot",
+        "{name}, {host}: would forget what it has of {n} courses, and send each as a snapshot",
+        len(plan.courses),
+    )
     out.line(text.format(name=plan.name, host=plan.host or _("no host"), n=len(plan.courses)))
     show_first(plan.courses, lambda course: out.line(f"  {course}"), out)
     _show_numbers(plan, out)
@@ -69,10 +74,18 @@ def _carry_out(name: str, token: str, courses: Sequence[str], out: Output) -> in
     if done.error:
         out.line(done.error)
     else:
-        text = _("{n} lanes of {name} begin anew with a snapshot: {entities} entities; {problems} problems are closed.")
-        out.line(text.format(n=done.lanes, name=name, entities=done.entities, problems=done.problems))
+        _show_done(name, done, out)
     out.value(attrs.asdict(done))
     return FAILED if done.error else DONE
+
+
+def _show_done(name: str, done: api.Reset, out: Output) -> None:
+    text = ngettext(
+        "{n} lane of {name} begins anew with a snapshot: {entities}; problems that are closed: {problems}.",
+        "{n} lanes of {name} begin anew with a snapshot: {entities}; problems that are closed: {problems}.",
+        done.lanes,
+    )
+    out.line(text.format(n=done.lanes, name=name, entities=entities(done.entities), problems=done.problems))
 
 
 RESET = Subcommand(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output
+from course_sync_plugin.management.subcommands.counts import lanes, operations
 from course_sync_plugin.management.subcommands.signals import noted
 from course_sync_plugin.sanitize import limits
 
@@ -43,9 +45,19 @@ def retry_throttled(plans: Sequence[api.RetryPlan], chosen: api.Filters, options
         "restarted": sum(one.restarted for one in done),
     }
     value["left"] = api.lanes_in(plans) - value["lanes"]
-    text = _("{retried} operations in {lanes} lanes will be planned and sent again; {restarted} lanes were failing.")
-    out.line(text.format(**value))
-    if value["left"]:
-        out.line(_("{left} lanes are left; the next 'retry' goes on with them").format(**value))
+    _show(value, out)
     out.value(value)
     return 128 + signals[0] if signals else DONE
+
+
+def _show(value: Mapping[str, int], out: Output) -> None:
+    retried, in_lanes, left = operations(value["retried"]), lanes(value["lanes"]), value["left"]
+    text = _("{retried} in {lanes} will be planned and sent again; lanes that were failing: {restarted}.")
+    out.line(text.format(retried=retried, lanes=in_lanes, restarted=value["restarted"]))
+    if left:
+        text = ngettext(
+            "{n} lane is left; the next 'retry' goes on with it",
+            "{n} lanes are left; the next 'retry' goes on with them",
+            left,
+        )
+        out.line(text.format(n=left))

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand, WrongUsage, name_few
@@ -23,6 +23,7 @@ from course_sync_plugin.management.subcommands.confirm import (
     show_first,
     show_planned,
 )
+from course_sync_plugin.management.subcommands.counts import lanes, operations, parked
 from course_sync_plugin.management.subcommands.filters import filter_arguments, read_filters
 from course_sync_plugin.management.subcommands.pause_resume import named_target
 from course_sync_plugin.management.subcommands.retry_batches import is_throttled, retry_throttled, throttle_arguments
@@ -78,14 +79,18 @@ def _retry(options: dict[str, Any], out: Output) -> int:
 
 
 def _show_retry(plan: api.RetryPlan, out: Output) -> None:
-    text = _("{target}: would retry {n} failed operations, in {lanes} lanes")
-    lanes = {problem.course_key for problem in plan.problems}
-    out.line(text.format(target=plan.target, n=len(plan.problems), lanes=len(lanes)))
+    failed, courses = len(plan.problems), {problem.course_key for problem in plan.problems}
+    text = ngettext(
+        "{target}: would retry {n} failed operation, in {lanes}",
+        "{target}: would retry {n} failed operations, in {lanes}",
+        failed,
+    )
+    out.line(text.format(target=plan.target, n=failed, lanes=lanes(len(courses))))
     show_first(plan.problems, lambda problem: _show_problem(problem, out), out)
     if plan.failing:
-        out.line(_("  {n} lanes that are failing would start again").format(n=plan.failing))
+        out.line(_("  lanes that are failing and would start again: {n}").format(n=plan.failing))
     if plan.waiting:
-        out.line(_("  {n} lanes that wait for an attempt would make it at once").format(n=plan.waiting))
+        out.line(_("  lanes that wait for an attempt and would make it at once: {n}").format(n=plan.waiting))
 
 
 def _planned_retry(plan: api.RetryPlan) -> dict[str, Any]:
@@ -103,14 +108,17 @@ def _carry_out_retry(plans: Sequence[api.RetryPlan], chosen: api.Filters, option
     if is_throttled(options):
         return retry_throttled(plans, chosen, options, out)
     done = [api.carry_out_retry(plan, chosen) for plan in plans]
-    operations, restarted = sum(one.operations for one in done), sum(one.restarted for one in done)
+    retried, restarted = sum(one.operations for one in done), sum(one.restarted for one in done)
     courses = [course for one in done for course in one.courses]
-    text = _("{n} operations in {lanes} lanes will be planned and sent again.")
-    out.line(text.format(n=operations, lanes=len(courses)))
+    text = _("{operations} in {lanes} will be planned and sent again.")
+    out.line(text.format(operations=operations(retried), lanes=lanes(len(courses))))
     name_few(courses, out)
     if restarted:
-        out.line(_("{n} lanes that were failing start again.").format(n=restarted))
-    out.value({"retried": operations, "lanes": len(courses), "courses": courses, "restarted": restarted})
+        text = ngettext(
+            "{n} lane that was failing starts again.", "{n} lanes that were failing start again.", restarted
+        )
+        out.line(text.format(n=restarted))
+    out.value({"retried": retried, "lanes": len(courses), "courses": courses, "restarted": restarted})
     return DONE
 
 
@@ -149,8 +157,8 @@ def _show_failed(chosen: api.Filters, words: Sequence[str], out: Output) -> tupl
 
 
 def _show(plan: api.SkipPlan, out: Output) -> None:
-    text = _("{target}, {course}: would skip {n} operations permanently")
-    out.line(text.format(target=plan.target, course=plan.course_key, n=len(plan.problems)))
+    text = _("{target}, {course}: would skip {operations} permanently")
+    out.line(text.format(target=plan.target, course=plan.course_key, operations=operations(len(plan.problems))))
     show_planned(plan.problems, plan.token, lambda problem: _show_problem(problem, out), out)
 
 
@@ -158,7 +166,7 @@ def _show_problem(problem: api.OpenProblem, out: Output) -> None:
     reason = f": {problem.reason}" if problem.reason else ""
     out.line(f"  {problem.operation} {problem.entity_id}{reason}")
     if problem.parked:
-        out.line(_("    {n} operations are parked behind it").format(n=problem.parked))
+        out.line(f"    {parked(problem.parked)}")
 
 
 def _planned(plan: api.SkipPlan) -> dict[str, Any]:
@@ -179,7 +187,12 @@ def _carry_out(tokens: Sequence[str], chosen: api.Filters, out: Output) -> int:
 
 
 def _show_skipped(skipped: int, out: Output) -> None:
-    out.line(_("{n} operations were skipped permanently; the operations parked behind them go on.").format(n=skipped))
+    text = ngettext(
+        "{n} operation was skipped permanently; the operations parked behind it go on.",
+        "{n} operations were skipped permanently; the operations parked behind them go on.",
+        skipped,
+    )
+    out.line(text.format(n=skipped))
 
 
 RETRY = Subcommand(

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from django.db import Error, close_old_connections
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.log import get_logger
@@ -25,6 +25,7 @@ from course_sync_plugin.management.subcommands.base import (
     refuse_if_stopped,
     tell_if_stopped,
 )
+from course_sync_plugin.management.subcommands.counts import envelopes, lanes, operations
 from course_sync_plugin.management.subcommands.signals import handled
 from course_sync_plugin.sanitize import limits
 
@@ -160,11 +161,9 @@ def _deliver_arguments(parser: ArgumentParser) -> None:
 def _deliver(options: dict[str, Any], out: Output) -> int:
     refuse_if_stopped()
     done = api.deliver_until_empty() if options["until_empty"] else api.deliver_due()
-    out.line(
-        _("{operations} operations in {envelopes} envelopes, {lanes} lanes").format(
-            operations=done.operations, envelopes=done.envelopes, lanes=done.lanes
-        )
-    )
+    text = _("{operations} in {envelopes}, {lanes}")
+    sent, packed, in_lanes = operations(done.operations), envelopes(done.envelopes), lanes(done.lanes)
+    out.line(text.format(operations=sent, envelopes=packed, lanes=in_lanes))
     stuck = api.stuck_lanes()
     _show_stuck(stuck, out)
     out.value({**attrs.asdict(done), **attrs.asdict(stuck)})
@@ -173,9 +172,15 @@ def _deliver(options: dict[str, Any], out: Output) -> int:
 
 def _show_stuck(stuck: api.Stuck, out: Output) -> None:
     if stuck.waiting:
-        out.line(_("{n} lanes wait for their next attempt").format(n=stuck.waiting))
+        text = ngettext("{n} lane waits for its next attempt", "{n} lanes wait for their next attempt", stuck.waiting)
+        out.line(text.format(n=stuck.waiting))
     if stuck.failing:
-        out.line(_("{n} lanes are stopped until an operator acts; 'status' shows them").format(n=stuck.failing))
+        text = ngettext(
+            "{n} lane is stopped until an operator acts; 'status' shows it",
+            "{n} lanes are stopped until an operator acts; 'status' shows them",
+            stuck.failing,
+        )
+        out.line(text.format(n=stuck.failing))
     for error in stuck.errors:
         out.line(f"  {error}")
 
@@ -183,13 +188,24 @@ def _show_stuck(stuck: api.Stuck, out: Output) -> None:
 def _sweep(options: dict[str, Any], out: Output) -> int:
     refuse_if_stopped()
     swept = api.sweep()
-    out.line(_("{n} publishes were missed and are due now").format(n=len(swept.missed)))
-    for course in swept.missed:
-        out.line(f"  {course}")
-    out.line(_("{n} courses were never recorded; 'backfill' records them").format(n=len(swept.unknown)))
-    out.line(_("{n} lanes were missed and are due now").format(n=swept.lanes))
+    _show_swept(swept.missed, len(swept.unknown), swept.lanes, out)
     out.value({"missed": swept.missed, "unknown": swept.unknown, "lanes": swept.lanes})
     return DONE
+
+
+def _show_swept(missed: Sequence[str], unknown: int, lost: int, out: Output) -> None:
+    text = ngettext("{n} publish was missed and is due now", "{n} publishes were missed and are due now", len(missed))
+    out.line(text.format(n=len(missed)))
+    for course in missed:
+        out.line(f"  {course}")
+    text = ngettext(
+        "{n} course was never recorded; 'backfill' records it",
+        "{n} courses were never recorded; 'backfill' records them",
+        unknown,
+    )
+    out.line(text.format(n=unknown))
+    text = ngettext("{n} lane was missed and is due now", "{n} lanes were missed and are due now", lost)
+    out.line(text.format(n=lost))
 
 
 RUN = Subcommand(

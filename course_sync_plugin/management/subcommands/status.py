@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, Output, Subcommand, WrongUsage, tell_if_stopped
+from course_sync_plugin.management.subcommands.counts import parked
 from course_sync_plugin.sanitize import limits
 
 #: The most characters of a line in the short form: two rows of a terminal with 80 columns.
@@ -141,21 +142,25 @@ def _show_targets(targets: list[dict[str, Any]], out: Output) -> None:
 
 
 def _show_linked(target: dict[str, Any], out: Output) -> None:
-    texts = (
-        ("waiting_for_link", _("course waits"), _("courses wait"), _("for a link; 'link COURSE {name}' makes one")),
-        (
-            *("proposals", _("proposal waits"), _("proposals wait")),
-            _("for an author; 'proposals --target {name}' shows them"),
-        ),
-        (
-            *("conflicts", _("conflict waits"), _("conflicts wait")),
-            _("for a person; 'conflicts --target {name}' shows them"),
-        ),
+    links, proposals, conflicts = (target[count] for count in ("waiting_for_link", "proposals", "conflicts"))
+    link = ngettext(
+        "  {name}: {n} course waits for a link; 'link COURSE {name}' makes one",
+        "  {name}: {n} courses wait for a link; 'link COURSE {name}' makes one",
+        links,
     )
-    for count, one, several, rest in texts:
-        if n := target[count]:
-            name = target["name"]
-            out.line(f"  {name}: {n} {one if n == 1 else several} {rest.format(name=name)}")
+    accept = ngettext(
+        "  {name}: {n} proposal waits for an author; 'proposals --target {name}' shows it",
+        "  {name}: {n} proposals wait for an author; 'proposals --target {name}' shows them",
+        proposals,
+    )
+    decide = ngettext(
+        "  {name}: {n} conflict waits for a person; 'conflicts --target {name}' shows it",
+        "  {name}: {n} conflicts wait for a person; 'conflicts --target {name}' shows them",
+        conflicts,
+    )
+    for n, text in ((links, link), (proposals, accept), (conflicts, decide)):
+        if n:
+            out.line(text.format(name=target["name"], n=n))
 
 
 def _show_requests(targets: list[dict[str, Any]], out: Output) -> None:
@@ -213,21 +218,19 @@ class _Shown:
 
     def _totals(self) -> Iterator[str]:
         """Yield the numbers of what needs a look. The list of courses may be cut off; these numbers are not."""
-        texts = (
-            (len(self.status["held"]), _("run is held"), _("runs are held"), _("; 'approve' shows them")),
-            (self.status["courses_unreadable"], _("course"), _("courses"), _(" cannot be read")),
-            (
-                self.status["courses_not_recorded"],
-                *(_("publish is"), _("publishes are"), _(" not recorded yet")),
-            ),
-            (
-                self.status["courses_waiting"],
-                *(_("published course waits for its"), _("published courses wait for their"), _(" first sync")),
-            ),
+        held, unreadable = len(self.status["held"]), self.status["courses_unreadable"]
+        not_recorded, waiting = self.status["courses_not_recorded"], self.status["courses_waiting"]
+        approve = ngettext("{n} run is held; 'approve' shows it.", "{n} runs are held; 'approve' shows them.", held)
+        read = ngettext("{n} course cannot be read.", "{n} courses cannot be read.", unreadable)
+        record = ngettext("{n} publish is not recorded yet.", "{n} publishes are not recorded yet.", not_recorded)
+        sync = ngettext(
+            "{n} published course waits for its first sync.",
+            "{n} published courses wait for their first sync.",
+            waiting,
         )
-        for number, one, several, rest in texts:
-            if number:
-                yield f"{number} {one if number == 1 else several}{rest}."
+        for n, text in ((held, approve), (unreadable, read), (not_recorded, record), (waiting, sync)):
+            if n:
+                yield text.format(n=n)
 
     def _courses(self, not_in_step: int) -> Iterator[str]:
         courses = self.status["courses"]
@@ -247,10 +250,7 @@ class _Shown:
             yield "  {target}, {course_id}: {state}: {operation} {entity_id}".format(**one)
             yield f"    {one['operation_id']}" + (f": {one['reason']}" if one["reason"] else "")
             if one["parked"]:
-                text = ngettext(
-                    "    {n} operation is parked behind it", "    {n} operations are parked behind it", one["parked"]
-                )
-                yield text.format(n=one["parked"])
+                yield f"    {parked(one['parked'])}"
         if total > len(problems):
             yield _("  and {n} more").format(n=total - len(problems))
 
@@ -258,7 +258,11 @@ class _Shown:
 def _course(course: Mapping[str, Any], held: Mapping[str, Any] | None) -> Iterator[str]:
     note = ""
     if held:
-        note = _(" (held: it would lose {n} of {of} entities; 'approve' shows them)")
+        note = ngettext(
+            " (held: it would lose {n} of {of} entity; 'approve' shows it)",
+            " (held: it would lose {n} of {of} entities; 'approve' shows them)",
+            held["of"],
+        )
         note = note.format(n=held["deletes"], of=held["of"])
     elif course["published_version"] != course["recorded_version"]:
         note = _(" (the last publish is not recorded yet)")

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.keys import parse_course_id
@@ -126,12 +126,13 @@ def _show(plan: api.HeldPlan, out: Output) -> None:
     if plan.error:
         out.line(f"{plan.course_key}: {plan.error}")
         return
-    out.line(
-        _("{course}, version {version}: would delete {n} of {of} entities").format(
-            course=plan.course_key, version=plan.published_version or _("none (deleted)"),
-            n=len(plan.deletes), of=plan.of,
-        )
-    )  # fmt: skip
+    text = ngettext(
+        "{course}, version {version}: would delete {n} of {of} entity",
+        "{course}, version {version}: would delete {n} of {of} entities",
+        plan.of,
+    )
+    version = plan.published_version or _("none (deleted)")
+    out.line(text.format(course=plan.course_key, version=version, n=len(plan.deletes), of=plan.of))
     show_planned(plan.deletes, plan.token, lambda entity_id: out.line(f"  {entity_id}"), out)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.management.subcommands.base import DONE, FAILED, Output, Subcommand
@@ -67,9 +67,19 @@ def _add(options: dict[str, Any], out: Output) -> int:
 
 def _added(added: api.AddedTarget) -> Iterator[str]:
     if not added.needs_link:
-        yield _("Target {name} is added; {n} known courses will be sent.").format(name=added.name, n=added.courses)
+        text = ngettext(
+            "Target {name} is added; {n} known course will be sent.",
+            "Target {name} is added; {n} known courses will be sent.",
+            added.courses,
+        )
+        yield text.format(name=added.name, n=added.courses)
         return
-    yield _("Target {name} is added; {n} known courses may be linked.").format(name=added.name, n=added.courses)
+    text = ngettext(
+        "Target {name} is added; {n} known course may be linked.",
+        "Target {name} is added; {n} known courses may be linked.",
+        added.courses,
+    )
+    yield text.format(name=added.name, n=added.courses)
     text = _("Nothing of a course is sent before you link it: link COURSE {name} --remote ID --seed openedx")
     yield text.format(name=added.name)
 
@@ -163,7 +173,7 @@ def _rotate(options: dict[str, Any], out: Output) -> int:
     if not secret:
         out.line(_("The new secret, shown only now: {secret}").format(secret=rotated.secret))
     if rotated.until:
-        out.line(_("For {n:g} hours both secrets are valid.").format(n=hours))
+        out.line(_("Hours for which both secrets are valid: {n:g}").format(n=hours))
     else:
         lost = _("The previous secret cannot be decrypted any more. ") if rotated.lost else ""
         out.line(lost + _("From now on only the new secret is valid."))

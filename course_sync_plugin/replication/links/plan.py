@@ -78,8 +78,9 @@ def check_unambiguous(plan: LinkPlan) -> None:
     if plan.ambiguous:
         first = plan.ambiguous[0]
         raise ConfigurationError(
-            f"{len(plan.ambiguous)} entities match several objects, for example {first.entity_id}: "
-            f"{', '.join(first.remote_ids)}. Rename or delete those that do not belong to the course, then link."
+            f"Several objects match {first.entity_id}: {', '.join(first.remote_ids)}. "
+            f"Entities with several matches: {len(plan.ambiguous)}. "
+            "Rename or delete the objects that do not belong to the course, then link."
         )
 
 

@@ -161,8 +161,8 @@ def _definitions(store: Any, key: CourseKey, blocks: Iterable[Any]) -> dict[Any,
     found = {one["_id"]: one.get("fields") for one in store.get_definitions(key, wanted)}
     if missing := wanted - found.keys():
         raise SourceError(
-            f"MongoDB does not hold {len(missing)} of {len(wanted)} definitions of {key}. Check whether the secondary "
-            "that answered lags behind, or a backup was restored only in part. Nothing was synced.",
+            f"MongoDB does not hold all definitions of {key}: it lacks {len(missing)} of {len(wanted)}. Check whether "
+            "the secondary that answered lags behind, or a backup was restored only in part. Nothing was synced.",
             course=str(key),
         )
     return found

@@ -114,7 +114,10 @@ COURSE_CHECKS = (
     ),
     Check(
         "held-run-outdated", Severity.WARNING,
-        _("A run that deletes {deletes} of {of} entities is held for a version that is not published, or is approved."),
+        _(
+            "A run is held for a version that is not published, or is approved. "
+            "Entities that it deletes: {deletes} of {of}."
+        ),
         _("The course is marked for a sync, which records, holds or discards the run."),
         _find_held, one_by_one(_put_marker),
     ),

@@ -103,7 +103,7 @@ ENVELOPE_CHECKS = (
     ),
     Check(
         "envelope-without-operations", Severity.ERROR,
-        _("{gone} operations of the open envelope {sequence} are not in the journal."),
+        _("The journal lacks operations of the open envelope {sequence}: {gone}."),
         _WITHDRAWN,
         _find_without_operations, one_by_one(_withdraw),
     ),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from course_sync_plugin.data import utc_text
 from course_sync_plugin.models import NotificationEvent, NotificationRule
@@ -46,13 +47,17 @@ def trouble(rule: NotificationRule, notices: Sequence[Known], sizes: Mapping[str
     ``sizes``: how many courses or operations each subject affects.
     """
     event = EVENTS[rule.event]
-    again = _("After {seconds} seconds this is told again, if it lasts.").format(seconds=rule.cooldown_seconds)
+    again = ngettext(
+        "After {n} second this is told again, if it lasts.",
+        "After {n} seconds this is told again, if it lasts.",
+        rule.cooldown_seconds,
+    )
     lines = [
         str(event.what),
         *_named([_line(notice, _size(sizes.get(notice.subject, 0), str(event.unit))) for notice in notices]),
         _("What to do: {todo}").format(todo=event.todo),
         _("Command: {command}").format(command=_command(rule, notices)),
-        again,
+        again.format(n=rule.cooldown_seconds),
     ]
     return Message.of(_headline(rule.get_event_display(), [notice.subject for notice in notices]), lines)
 

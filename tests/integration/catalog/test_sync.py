@@ -207,7 +207,7 @@ def test_a_run_that_the_catalog_counts_and_does_not_list_is_not_done(catalog, ca
     assert result["refused"] == {"not an object": 1}
     with pytest.raises(SystemExit):
         call_command("update_catalog_data")
-    assert "1 runs that the catalog counts are not in its list" in capsys.readouterr().out
+    assert "1 run that the catalog counts is not in its list" in capsys.readouterr().out
     with pytest.raises(CourseSyncError, match="not in its list"):
         tasks.update_catalog_data()
 

@@ -40,4 +40,4 @@ def test_the_right_option_is_suggested():
 
 
 def test_a_value_too_many_is_counted():
-    assert "1 arguments are too many" in run("pause", "crm", "another").stderr
+    assert "1 argument is too many" in run("pause", "crm", "another").stderr

@@ -295,7 +295,7 @@ class TestAddTarget:
         shelf.publish(a_course("v1"))
         run("sync")
         assert run("add-target", "crm", "--backend", "memory")[1].splitlines() == [
-            "Target crm is added; 1 known courses may be linked.",
+            "Target crm is added; 1 known course may be linked.",
             "Nothing of a course is sent before you link it: link COURSE crm --remote ID --seed openedx",
         ]
         assert value("add-target", "two", "--backend", "memory")["needs_link"]
@@ -450,24 +450,26 @@ class TestTargets:
         assert value("status")["targets"][0]["state"] == "in step"
 
     def test_pause_and_resume(self, shelf, receiver):
-        plan = "Would pause target crm: 1 lanes and 0 operations that are not delivered would wait.\n"
+        plan = "Would pause target crm: 1 lane and 0 operations that are not delivered would wait.\n"
         assert run("pause", "crm", "--yes")[:2] == (0, f"{plan}  {COURSE}\n{self.paused(1, 0)}  {COURSE}\n")
         shelf.publish(a_course("v2", units=5))
         run("sync")
         assert value("deliver", "--until-empty")["envelopes"] == 0
         assert run("pause", "crm", "--yes")[1].endswith(f"{self.paused(1, 4)}  {COURSE}\n")
-        plan = "Would resume target crm: 1 lanes, with 4 operations that are not delivered.\n"
+        plan = "Would resume target crm: 1 lane, with 4 operations that are not delivered.\n"
         assert run("resume", "crm", "--yes")[:2] == (0, f"{plan}  {COURSE}\n{self.going_on(1, 4)}  {COURSE}\n")
         assert value("deliver", "--until-empty")["envelopes"] == 1
         assert receiver.equals(a_course("v2", units=5))
 
     @staticmethod
     def paused(lanes: int, operations: int) -> str:
-        return f"Paused: {lanes} lanes and {operations} operations that are not delivered wait until 'resume'.\n"
+        counted = "1 lane" if lanes == 1 else f"{lanes} lanes"
+        return f"Paused: {counted} and {operations} operations that are not delivered wait until 'resume'.\n"
 
     @staticmethod
     def going_on(lanes: int, operations: int) -> str:
-        return f"{lanes} lanes go on, with {operations} operations that are not delivered.\n"
+        counted = "1 lane goes" if lanes == 1 else f"{lanes} lanes go"
+        return f"{counted} on, with {operations} operations that are not delivered.\n"
 
     def test_pause_and_resume_of_one_lane_count_that_lane_alone(self, shelf):
         shelf.publish(a_course("v1", course=OTHER))
@@ -532,8 +534,8 @@ class TestTargets:
         run("pause", "crm", "--yes", "--course", COURSE)
         run("pause", "crm", "--yes")
         out = run("resume", "crm", "--yes")[1]
-        assert "  1 of them are paused by themselves and would stay so\n" in out
-        assert out.endswith(f"{self.going_on(0, 0)}1 lanes stay paused; resume each with 'resume crm --course KEY'.\n")
+        assert "  1 of them is paused by itself and would stay so\n" in out
+        assert out.endswith(f"{self.going_on(0, 0)}1 lane stays paused; resume it with 'resume crm --course KEY'.\n")
 
     def test_a_target_that_was_disabled_gets_the_courses_recorded_meanwhile(self, shelf, receiver):
         """A disabled target got no lanes for these courses; ``resume`` makes them."""
@@ -580,7 +582,7 @@ class TestTargets:
         run("deliver")
         assert Lane.objects.get().failing
         status, out, _err = run("set-url", "crm", receiver.url)
-        going_on = f"1 lanes, with 4 operations, go on when crm answers; it is asked at once.\n  {COURSE}\n"
+        going_on = f"1 lane, with 4 operations, goes on when crm answers; it is asked at once.\n  {COURSE}\n"
         assert (status, out) == (0, f"Messages to crm go to the new URL from now on.\n{going_on}")
         assert value("deliver")["operations"] == 4
         assert receiver.equals(a_course("v2", units=5))
@@ -661,9 +663,9 @@ class TestTargets:
         run("deliver", "--until-empty")
         for course in (COURSE, OTHER):
             self.refuse(shelf, receiver, course)
-        one = f"2 operations in 1 lanes will be planned and sent again.\n  {OTHER}\n"
+        one = f"2 operations in 1 lane will be planned and sent again.\n  {OTHER}\n"
         assert run("retry", "crm", "--yes", "--course", OTHER)[1].endswith(one)
-        rest = f"2 operations in 1 lanes will be planned and sent again.\n  {COURSE}\n"
+        rest = f"2 operations in 1 lane will be planned and sent again.\n  {COURSE}\n"
         assert run("retry", "crm", "--yes")[1].endswith(rest)  # those that are to be planned anew already are left out
         assert value("retry", "crm", "--yes") == {"retried": 0, "lanes": 0, "courses": [], "restarted": 0}
         run("deliver", "--until-empty")
@@ -673,9 +675,9 @@ class TestTargets:
         Lane.objects.update(failing=True)
         assert run("retry", "crm", "--yes")[1].splitlines() == [
             "crm: would retry 0 failed operations, in 0 lanes",
-            "  1 lanes that are failing would start again",
+            "  lanes that are failing and would start again: 1",
             "0 operations in 0 lanes will be planned and sent again.",
-            "1 lanes that were failing start again.",
+            "1 lane that was failing starts again.",
         ]
         Lane.objects.update(failing=True)
         assert value("retry", "crm", "--yes") == {"retried": 0, "lanes": 0, "courses": [], "restarted": 1}
@@ -756,7 +758,7 @@ class TestRotateSecret:
         receiver.secrets = ("whsec_" + "B" * 43 + "=",)
         assert run("test", "crm")[0] == 1
         status, out, _err = run("rotate-secret", "crm", "--secret", receiver.secret)
-        assert (status, out) == (0, "For 24 hours both secrets are valid.\n")
+        assert (status, out) == (0, "Hours for which both secrets are valid: 24\n")
         assert run("test", "crm")[0] == 0
         assert value("rotate-secret", "crm", "--hours", "0", "--secret", receiver.secret) == {}
         assert receiver.secret not in caplog.text
@@ -775,7 +777,7 @@ class TestDeliver:
         settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 4
         shelf.publish(a_course("v1"))
         run("sync")
-        assert run("deliver", "--until-empty")[:2] == (0, "11 operations in 4 envelopes, 1 lanes\n")
+        assert run("deliver", "--until-empty")[:2] == (0, "11 operations in 4 envelopes, 1 lane\n")
         assert value("deliver") == {
             "lanes": 0, "envelopes": 0, "operations": 0, "failing": 0, "waiting": 0, "errors": [],
         }  # fmt: skip
@@ -787,8 +789,8 @@ class TestDeliver:
         status, out, _err = run("deliver", "--until-empty")
         assert (status, *out.splitlines()[:2]) == (
             0,
-            "0 operations in 0 envelopes, 1 lanes",
-            "1 lanes wait for their next attempt",
+            "0 operations in 0 envelopes, 1 lane",
+            "1 lane waits for its next attempt",
         )
 
     def test_what_does_not_get_on_says_why_once(self, shelf, receiver):
@@ -803,8 +805,8 @@ class TestDeliver:
         Lane.objects.filter(course__key=COURSE).update(failing=True)
         assert run("deliver")[1].splitlines() == [
             "0 operations in 0 envelopes, 0 lanes",
-            "1 lanes wait for their next attempt",
-            "1 lanes are stopped until an operator acts; 'status' shows them",
+            "1 lane waits for its next attempt",
+            "1 lane is stopped until an operator acts; 'status' shows it",
             f"  {error}",
         ]
         run("pause", "crm", "--yes")

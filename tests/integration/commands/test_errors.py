@@ -46,7 +46,7 @@ def test_all_steps(failed, said):
     status, listed = said()
     assert status == 0
     assert f"  cause {digest[:12]}: open\n" in listed
-    assert "crm: 1 operations failed" in listed
+    assert "crm: 1 operation failed" in listed
     assert said("assign", digest[:12], "ann", "--note", "knows them") == (
         0,
         "crm: no room\n  assigned to ann\n  open\n",
@@ -120,7 +120,7 @@ def test_retry_and_skip_of_one_cause(failed, shelf, capsys):
     capsys.readouterr()
     assert exit_status("skip", "--course", COURSE, "--cause", the_cause_of("no room")) == 0
     shown = capsys.readouterr().out
-    assert "would skip 1 operations" in shown
+    assert "would skip 1 operation" in shown
     assert f"--cause {the_cause_of('no room')}" in shown  # the ready command finds the same
 
 

@@ -34,7 +34,7 @@ def test_jobs_are_listed(shelf):
     job = a_job()
     status, out, _err = run("jobs")
     assert status == 0
-    assert f"{job.pk}  waiting  backfill  0 of 1 items: 0 done, 0 had changed, 0 failed" in out
+    assert f"{job.pk}  waiting  backfill  0 of 1 item: 0 done, 0 had changed, 0 failed" in out
     assert "somebody Org as agreed" in out
     api.run_job(job.pk)
     (shown,) = value("jobs")

@@ -524,7 +524,7 @@ def test_a_target_that_does_not_answer_is_a_note(filled, far, monkeypatch, capsy
     assert api.check(REQUEST).notes == (f"{COURSE}: It is down.",)
     assert exit_status("check", "--remote", "crm") == 1
     shown = capsys.readouterr().out
-    assert shown == f"{COURSE}: It is down.\n1 courses could not be checked. Nothing is known about them.\n"
+    assert shown == f"{COURSE}: It is down.\n1 course could not be checked. Nothing is known about it.\n"
 
 
 def test_a_repair_does_nothing_if_something_has_changed(filled, far):

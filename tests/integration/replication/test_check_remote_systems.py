@@ -163,7 +163,7 @@ class TestDiscourse:
         )
         report = api.check(REQUEST)
         assert report.findings == []
-        assert "1 objects there are not ours" in report.notes[0]
+        assert "1 object there is not ours" in report.notes[0]
 
     def test_what_lost_its_row_is_taken_over(self, seen, forum):
         before = seen.tree(), ids_of("section-0", "chapter"), ids_of("subsection-0")

@@ -45,8 +45,8 @@ def test_every_kind_of_change_is_in_the_table(shown, kind):
 
 
 def test_it_ends_in_step(shown):
-    assert shown.splitlines()[-1] == "In step: all 34 entities of the receiver's replica equal the course."
-    assert "Delivered: 11 operations in 2 signed envelopes." in shown
+    assert shown.splitlines()[-1] == "In step: the receiver's replica equals the course (34 entities)."
+    assert "Delivered: 11 operations in 2 envelopes, signed." in shown
 
 
 def test_it_says_nothing_secret(shown):
@@ -75,7 +75,7 @@ def test_any_two_exports():
     status, out, _err = demo(courses / "test101__r1.tar.gz", courses / "test101__r2.tar.gz")
     assert status == 0
     assert "2 create, 30 move, 36 update, 5 delete" in out
-    assert "In step: all 295 entities" in out
+    assert "equals the course (295 entities)" in out
 
 
 def test_two_that_delete_nearly_all():

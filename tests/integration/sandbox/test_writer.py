@@ -86,7 +86,7 @@ class TestCommands:
         told = run("edit_course", COURSE, self.UNIT, "display_name=Bees = good")
         assert told == f"{COURSE}: in the draft. To publish it: manage.py publish_course {COURSE} {self.UNIT}\n"
         assert not Marker.objects.exists()
-        assert run("publish_course", COURSE, self.UNIT) == f"{COURSE}: recorded, 1 operations\n"
+        assert run("publish_course", COURSE, self.UNIT) == f"{COURSE}: recorded, 1 operation\n"
         assert studio(COURSE).published.entities[self.UNIT].fields == {"display_name": "Bees = good"}
         assert run("publish_course", COURSE) == f"{COURSE}: there is nothing to publish\n"
 
@@ -94,14 +94,14 @@ class TestCommands:
         api.sync_course(COURSE)
         get_writer().write(self.UNIT, {"display_name": "Bees"}, "author")
         assert not Marker.objects.exists()
-        assert run("publish_course", COURSE) == f"{COURSE}: recorded, 1 operations\n"
+        assert run("publish_course", COURSE) == f"{COURSE}: recorded, 1 operation\n"
         operation = JournalOperation.objects.latest("position")
         assert (operation.operation, operation.fields) == ("update", {"display_name": "Bees"})
 
     def test_an_edit_of_a_subsection_is_published_at_once(self):
         api.sync_course(COURSE)
         assert run("edit_course", COURSE, self.LESSON, "due=2026-05-01", "graded=true") == (
-            f"{COURSE}: recorded, 1 operations\n"
+            f"{COURSE}: recorded, 1 operation\n"
         )
         fields = studio(COURSE).published.entities[self.LESSON].fields
         assert (fields["due"], fields["graded"]) == ("2026-05-01T00:00:00Z", True)

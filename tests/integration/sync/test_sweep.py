@@ -161,9 +161,9 @@ def test_the_command(known, capsys):
     known.put(a_course("v1", course=OTHER))
     call_command("course_sync", "sweep")
     out = capsys.readouterr().out
-    assert "1 publishes were missed and are due now" in out
+    assert "1 publish was missed and is due now" in out
     assert f"  {COURSE}" in out
-    assert "1 courses were never recorded; 'backfill' records them" in out
+    assert "1 course was never recorded; 'backfill' records it" in out
     call_command("course_sync", "sweep", "--json")
     assert json.loads(capsys.readouterr().out) == {"missed": [], "unknown": [OTHER], "lanes": 0}
 

@@ -138,10 +138,11 @@ def test_a_course_in_other_hands_is_told(published, capsys):
         lease_token="theirs", lease_until="2100-01-01T00:00:00Z",
     )  # fmt: skip
     status, out, *_ = backfill(capsys)
-    assert (status, out.splitlines()[-1]) == (0, "1 courses are left; the next 'backfill' goes on with them")
+    assert (status, out.splitlines()[-1]) == (0, "1 course is left; the next 'backfill' goes on with it")
 
 
-LEFT = "{} courses are left; the next 'backfill' goes on with them"
+ONE_LEFT = "1 course is left; the next 'backfill' goes on with it"
+TWO_LEFT = "2 courses are left; the next 'backfill' goes on with them"
 
 
 def lines_of(out: str) -> list[str]:
@@ -154,7 +155,7 @@ class TestALimit:
 
     def test_the_next_call_goes_on(self, published, receiver, capsys):
         status, out = backfill(capsys, "--limit", "2")
-        assert (status, lines_of(out), out.splitlines()[-1]) == (0, [RUNS[0], RUNS[1]], LEFT.format(1))
+        assert (status, lines_of(out), out.splitlines()[-1]) == (0, [RUNS[0], RUNS[1]], ONE_LEFT)
         assert Course.objects.count() == 2
         status, out = backfill(capsys, "--limit", "2")
         assert (status, lines_of(out)) == (0, [RUNS[2]])
@@ -169,7 +170,7 @@ class TestALimit:
         monkeypatch.setattr(toggles, "excluded_among", lambda keys: {RUNS[0]} & set(keys))
         out = backfill(capsys, "--limit", "1")[1]
         assert recorded(RUNS[1]).last_position
-        assert LEFT.format(1) in out
+        assert ONE_LEFT in out
 
     def test_courses_that_lack_a_lane_count_and_come_first(self, published, receiver, capsys):
         for key in RUNS[1:]:
@@ -177,13 +178,13 @@ class TestALimit:
         Lane.objects.all().delete()
         out = backfill(capsys, "--limit", "1")[1]
         assert [lane.course.key for lane in Lane.objects.all()] == [RUNS[1]] == lines_of(out)
-        assert "1 of 3 courses filled: 0 recorded, 1 lanes made for courses recorded before, 0 failed" in out
-        assert LEFT.format(2) in out
+        assert "1 of 3 courses filled: 0 recorded, 1 lane made for courses recorded before, 0 failed" in out
+        assert TWO_LEFT in out
         assert lines_of(backfill(capsys, "--limit", "2")[1]) == [RUNS[2], RUNS[0]]
 
     def test_a_dry_run_shows_that_many(self, published, receiver, capsys):
         status, out = backfill(capsys, "--dry-run", "--limit", "2")
-        assert (status, lines_of(out), out.splitlines()[-1]) == (0, [RUNS[0], RUNS[1]], LEFT.format(1))
+        assert (status, lines_of(out), out.splitlines()[-1]) == (0, [RUNS[0], RUNS[1]], ONE_LEFT)
         assert "2 of 3 courses would be filled" in out
         assert (Course.objects.count(), Lane.objects.count(), published.reads) == (0, 0, 0)
 
@@ -335,7 +336,7 @@ class TestASignal:
         assert (ended, lines_of(out)) == (status, [RUNS[0], RUNS[1]])
         assert out.splitlines()[2:] == [
             "2 of 3 courses filled: 2 recorded, 0 lanes made for courses recorded before, 0 failed",
-            LEFT.format(1),
+            ONE_LEFT,
         ]
         assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
         assert lines_of(backfill(capfd)[1]) == [RUNS[2]]
@@ -365,7 +366,7 @@ class TestASignal:
     def test_a_failure_does_not_hide_it(self, published, while_reading, capfd):
         while_reading(lambda: [signal.raise_signal(signal.SIGTERM), 1 / 0])
         status, out = backfill(capfd)
-        assert (status, lines_of(out), out.splitlines()[-1]) == (143, [RUNS[0]], LEFT.format(2))
+        assert (status, lines_of(out), out.splitlines()[-1]) == (143, [RUNS[0]], TWO_LEFT)
 
     def test_json(self, published, while_reading, capfd):
         while_reading(lambda: signal.raise_signal(signal.SIGTERM))
@@ -383,7 +384,7 @@ def test_a_stopped_site_is_not_asked_again_for_each_course(published, capsys):
     began = time.monotonic()
     with override_switch("course_sync.stopped", active=True):
         status, out = backfill(capsys, "--sleep", "30")
-    assert (status, lines_of(out), out.splitlines()[-1]) == (1, [RUNS[0]], LEFT.format(2))
+    assert (status, lines_of(out), out.splitlines()[-1]) == (1, [RUNS[0]], TWO_LEFT)
     assert time.monotonic() - began < 10
 
 

@@ -81,7 +81,7 @@ def test_the_filters_choose(after_an_outage):
 
 def test_the_command_goes_on_where_it_stopped(after_an_outage, capsys):
     assert exit_status("retry", "crm", "--limit", "3", "--sleep", "0.01", "--yes") == 0
-    assert "1 lanes are left" in capsys.readouterr().out
+    assert "1 lane is left" in capsys.readouterr().out
     assert exit_status("retry", "crm", "--limit", "3", "--yes", "--json") == 0
     assert '"left": 0' in capsys.readouterr().out
     api.deliver_until_empty()

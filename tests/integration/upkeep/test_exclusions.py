@@ -387,7 +387,7 @@ def test_the_commands(shelf, receiver, course, call, capsys):
     assert "crm: excluded: 1 operation is held back" in call("status", "--target", "crm")
     shown = json.loads(call("include", "crm", UNIT, "--json"))
     assert shown["operations"] == 1
-    assert "1 operations will be planned anew" in call("include", "crm", UNIT, "--yes", "--token", shown["token"])
+    assert "1 operation will be planned anew" in call("include", "crm", UNIT, "--yes", "--token", shown["token"])
     assert "excluded" not in call("targets")
 
 

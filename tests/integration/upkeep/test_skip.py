@@ -62,7 +62,7 @@ def test_it_shows_what_failed_and_gives_up_nothing(refused, capsys):
         f"  update {block('vertical', 'unit-0-0')}: no room",
         f"  update {block('vertical', 'unit-0-1')}: no room",
         f"  token: {first.token}",
-        f"crm, {OTHER}: would skip 1 operations permanently",
+        f"crm, {OTHER}: would skip 1 operation permanently",
         f"  update {block('vertical', 'unit-0-0', OTHER)}: no room",
         f"  token: {second.token}",
         f"To carry out exactly this: skip crm --yes --token {first.token} --token {second.token}",
@@ -87,7 +87,7 @@ def test_what_fails_after_somebody_looked_is_not_given_up(refused, receiver, cap
     assert status == 1
     assert out.splitlines() == [
         f"The plan of token {first} is no longer valid: it has changed or was carried out. Show the plans again.",
-        "1 operations were skipped permanently; the operations parked behind them go on.",
+        "1 operation was skipped permanently; the operations parked behind it go on.",
     ]
     assert {problem.course_key for problem in api.problems()} == {COURSE}
     assert count(ProblemState.FAILED) == 3
@@ -145,7 +145,7 @@ def test_wrong_usage_gives_up_nothing(refused, capsys, arguments):
 
 def test_what_is_parked_behind_is_said(refused, receiver, capsys):
     retitle(refused, "unit-0-0", title="a third one", course=OTHER)
-    assert "    1 operations are parked behind it" in run(capsys, "crm", "--course", OTHER)[1].splitlines()
+    assert "    1 operation is parked behind it" in run(capsys, "crm", "--course", OTHER)[1].splitlines()
 
 
 def skip_plans(name: str, course: str) -> None:

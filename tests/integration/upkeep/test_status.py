@@ -437,7 +437,7 @@ class TestAtAGlance:
         lines = said()
         assert shown(lines)[:3] == ["Run31", "Run30", "Run32"]
         totals = (
-            "1 run is held; 'approve' shows them.",
+            "1 run is held; 'approve' shows it.",
             "1 course cannot be read.",
             "1 publish is not recorded yet.",
         )

@@ -35,9 +35,7 @@ class Removal:
             return ""
         left = len(self.listing.items(module_id))
         if left:
-            return (
-                f"The module {module_id} was left in Canvas, because it holds {left} items that are not of its section."
-            )
+            return f"The module {module_id} was left in Canvas. Items in it that are not of its section: {left}."
         with suppress(NotThere):
             modules.delete(self.client, self.course_id, module_id)
         self.listing.drop_module(module_id)

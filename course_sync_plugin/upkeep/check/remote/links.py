@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import attrs
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from course_sync_plugin.exceptions import ConfigurationError, CourseSyncError
 from course_sync_plugin.models import Link
@@ -100,4 +101,9 @@ def _busy() -> str:
 
 def _foreign(count: int | None) -> Iterator[str]:
     if count:
-        yield _("{count} objects there are not ours; they are left as they are").format(count=count)
+        text = ngettext(
+            "{count} object there is not ours; it is left as it is",
+            "{count} objects there are not ours; they are left as they are",
+            count,
+        )
+        yield text.format(count=count)

@@ -448,7 +448,7 @@ class TestTheCommand:
             "2 old operations of the journals stay:",
             "  0 belong to a problem",
             "  2 are the last of a course, or the last that a lane has passed",
-            f"  1 wait for the lane of crm and {course.key} (paused)",
+            f"  1 waits for the lane of crm and {course.key} (paused)",
             "'prune --yes' deletes what is that old then.",
         ]
         assert len(left()) == 13
