@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.data import Operation
@@ -44,8 +44,9 @@ def _about_sync(plan: _SyncPlan) -> Iterator[str]:
     if result.outcome is api.Outcome.HELD:
         yield _("It deletes so much that it would be held until it is approved.")
         return
-    for name, operations in plan.targets.items():
-        yield _("{target} would get {n} operations.").format(target=name, n=operations)
+    for name, n in plan.targets.items():
+        text = ngettext("{target} would get {n} operation.", "{target} would get {n} operations.", n)
+        yield text.format(target=name, n=n)
 
 
 def _sync(course: Course, _plan: _SyncPlan) -> Done:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.models import Exclusion
@@ -25,7 +25,11 @@ def _about_inclusion(plan: api.InclusionPlan) -> Iterator[str]:
 
 def _include(row: Exclusion, plan: api.InclusionPlan) -> Done:
     done = api.include_shown(row.target.name, row.entity_id, plan.token)
-    told = _("{entity} is included again; {n} operations are planned anew.")
+    told = ngettext(
+        "{entity} is included again; {n} operation is planned anew.",
+        "{entity} is included again; {n} operations are planned anew.",
+        done.operations,
+    )
     return Done(done.error or told.format(entity=row.entity_id, n=done.operations), failed=bool(done.error))
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.models import HeldRun
@@ -20,7 +20,11 @@ def _about_approval(plan: api.HeldPlan) -> Iterator[str]:
     if plan.error:
         yield f"{plan.course_key}: {plan.error}"
         return
-    text = _("{course}, version {version}: {n} of {of} entities would be deleted.")
+    text = ngettext(
+        "{course}, version {version}: {n} of {of} entity would be deleted.",
+        "{course}, version {version}: {n} of {of} entities would be deleted.",
+        plan.of,
+    )
     version = plan.published_version or _("none (deleted)")
     yield text.format(course=plan.course_key, version=version, n=len(plan.deletes), of=plan.of)
     entities = sorted(plan.entities, key=lambda one: _rank(one.entity_type))

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.models import Lane, Problem, Target
@@ -41,7 +41,7 @@ def pause(chooser: Chooser) -> RowAction:
         name="pause",
         label=gettext_lazy("Pause"),
         plans=lambda row: api.pause_plans(chooser(row)),
-        describe=lambda plan: _about_lanes(plan, _("{what} would be paused: {n} lanes wait until they are resumed.")),
+        describe=_about_pause,
         carry_out=lambda _row, plan: _paused(plan),
     )
 
@@ -52,7 +52,7 @@ def resume(chooser: Chooser) -> RowAction:
         name="resume",
         label=gettext_lazy("Resume"),
         plans=lambda row: api.resume_plans(chooser(row)),
-        describe=lambda plan: _about_lanes(plan, _("{what} would be resumed: {n} lanes.")),
+        describe=_about_resume,
         carry_out=lambda _row, plan: _resumed(plan),
     )
 
@@ -79,11 +79,30 @@ def skip(chooser: Chooser) -> RowAction:
     )
 
 
+def _about_pause(plan: api.PausePlan) -> Iterator[str]:
+    text = ngettext(
+        "{what} would be paused: {n} lane waits until it is resumed.",
+        "{what} would be paused: {n} lanes wait until they are resumed.",
+        len(plan.courses),
+    )
+    yield from _about_lanes(plan, text)
+
+
+def _about_resume(plan: api.PausePlan) -> Iterator[str]:
+    text = ngettext("{what} would be resumed: {n} lane.", "{what} would be resumed: {n} lanes.", len(plan.courses))
+    yield from _about_lanes(plan, text)
+
+
 def _about_lanes(plan: api.PausePlan, text: str) -> Iterator[str]:
     yield text.format(what=_what(plan), n=len(plan.courses))
     yield _("Operations in them that are not delivered: {n}").format(n=plan.pending)
     if plan.paused:
-        yield _("{n} of the lanes are paused by themselves and stay so.").format(n=plan.paused)
+        text = ngettext(
+            "{n} of the lanes is paused by itself and stays so.",
+            "{n} of the lanes are paused by themselves and stay so.",
+            plan.paused,
+        )
+        yield text.format(n=plan.paused)
     yield from first_of(plan.courses)
 
 
@@ -94,23 +113,33 @@ def _what(plan: api.PausePlan) -> str:
 
 
 def _paused(plan: api.PausePlan) -> Done:
-    paused = api.carry_out_pause(plan)
-    return Done(_("{what} is paused: {n} lanes wait.").format(what=_what(plan), n=len(paused.courses)))
+    n = len(api.carry_out_pause(plan).courses)
+    text = ngettext("{what} is paused: {n} lane waits.", "{what} is paused: {n} lanes wait.", n)
+    return Done(text.format(what=_what(plan), n=n))
 
 
 def _resumed(plan: api.PausePlan) -> Done:
     resumed = api.carry_out_resume(plan)
-    text = _("{what} is resumed: {n} lanes go on, with {operations} operations that are not delivered.")
+    text = ngettext(
+        "{what} is resumed: {n} lane goes on. Operations in it that are not delivered: {operations}.",
+        "{what} is resumed: {n} lanes go on. Operations in them that are not delivered: {operations}.",
+        resumed.lanes,
+    )
     told = [text.format(what=_what(plan), n=resumed.lanes, operations=resumed.pending)]
     if resumed.held_back:
         told.append(_("Target {name} itself is paused or disabled: resume it too.").format(name=plan.target))
     if resumed.paused:
-        told.append(_("{n} lanes stay paused by themselves.").format(n=resumed.paused))
+        text = ngettext("{n} lane stays paused by itself.", "{n} lanes stay paused by themselves.", resumed.paused)
+        told.append(text.format(n=resumed.paused))
     return Done(" ".join(told))
 
 
 def _about_retry(plan: api.RetryPlan) -> Iterator[str]:
-    text = _("Target {name}: {n} failed operations would be planned again from the present course, in {lanes} lanes.")
+    text = ngettext(
+        "Target {name}: {n} failed operation would be planned again from the present course. Lanes: {lanes}.",
+        "Target {name}: {n} failed operations would be planned again from the present course. Lanes: {lanes}.",
+        len(plan.problems),
+    )
     if plan.problems:
         yield text.format(name=plan.target, n=len(plan.problems), lanes=len(plan.courses))
     else:
@@ -127,7 +156,11 @@ def _retried(plan: api.RetryPlan, chosen: api.Filters) -> Done:
     if len(plan.lanes) > api.AT_ONCE:
         return _in_turn("retry", plan.target, list(zip(plan.courses, plan.each)), chosen)
     retried = api.carry_out_retry(plan, chosen)
-    text = _("Target {name}: {n} operations are planned again, {lanes} lanes start again.")
+    text = ngettext(
+        "Target {name}: {n} operation is planned again. Lanes that start again: {lanes}.",
+        "Target {name}: {n} operations are planned again. Lanes that start again: {lanes}.",
+        retried.operations,
+    )
     told = [text.format(name=plan.target, n=retried.operations, lanes=retried.restarted)]
     if plan.waiting:
         told.append(_("Lanes that make their next attempt at once: {n}").format(n=plan.waiting))
@@ -164,22 +197,34 @@ def _skip(plan: api.SkipPlan | _Skips, chosen: api.Filters) -> Done:
 
 
 def _about_skips(plan: _Skips) -> Iterator[str]:
-    text = _("{name}: {n} operations would be skipped permanently, in {lanes} lanes. This cannot be undone.")
     problems = [problem for one in plan.plans for problem in one.problems]
+    text = ngettext(
+        "{name}: {n} operation would be skipped permanently. Lanes: {lanes}. This cannot be undone.",
+        "{name}: {n} operations would be skipped permanently. Lanes: {lanes}. This cannot be undone.",
+        len(problems),
+    )
     yield text.format(name=plan.target, n=len(problems), lanes=len(plan.plans))
     yield from in_background(len(plan.plans))
     yield from first_of([_problem(problem) for problem in problems])
 
 
 def _about_skip(plan: api.SkipPlan) -> Iterator[str]:
-    text = _("{name}, {course}: {n} operations would be skipped permanently. This cannot be undone.")
+    text = ngettext(
+        "{name}, {course}: {n} operation would be skipped permanently. This cannot be undone.",
+        "{name}, {course}: {n} operations would be skipped permanently. This cannot be undone.",
+        len(plan.problems),
+    )
     yield text.format(name=plan.target, course=plan.course_key, n=len(plan.problems))
     yield from first_of([_problem(problem) for problem in plan.problems])
 
 
 def _skipped(plan: api.SkipPlan, chosen: api.Filters) -> Done:
     (skipped,) = api.skip_shown([plan.token], chosen)
-    text = _("{n} operations were skipped permanently; the operations parked behind them go on.")
+    text = ngettext(
+        "{n} operation was skipped permanently; the operations parked behind it go on.",
+        "{n} operations were skipped permanently; the operations parked behind them go on.",
+        skipped.operations,
+    )
     return Done(skipped.error or text.format(n=skipped.operations), failed=bool(skipped.error))
 
 
@@ -204,7 +249,7 @@ def _about_reset(plan: api.ResetPlan) -> Iterator[str]:
 
 def _reset(lane: Lane, plan: api.ResetPlan) -> Done:
     done = api.reset_shown(lane.target.name, plan.token, [lane.course.key])
-    text = _("{name} gets a snapshot of {course}: {entities} entities; {problems} problems are closed.")
+    text = _("{name} gets a snapshot of {course}. Entities in it: {entities}. Problems that are closed: {problems}.")
     told = text.format(name=plan.name, course=lane.course.key, entities=done.entities, problems=done.problems)
     return Done(done.error or told, failed=bool(done.error))
 

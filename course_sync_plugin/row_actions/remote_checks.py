@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import ConfigurationError
@@ -34,7 +34,11 @@ def _checks(target: Target) -> Sequence[_Plan]:
 
 
 def _about_check(plan: _Plan) -> Iterator[str]:
-    text = _("What {name} holds of {n} linked courses would be compared with what is recorded. Nothing is changed.")
+    text = ngettext(
+        "What {name} holds of {n} linked course would be compared with what is recorded. Nothing is changed.",
+        "What {name} holds of {n} linked courses would be compared with what is recorded. Nothing is changed.",
+        len(plan.items),
+    )
     yield text.format(name=plan.target, n=len(plan.items))
     yield told_in_background()
 
@@ -54,7 +58,11 @@ def _repairs(job: Job) -> Sequence[_Plan]:
 
 
 def _about_repair(plan: _Plan) -> Iterator[str]:
-    text = _("At {name}, {n} differences that the check has found would be mended, in {courses} courses.")
+    text = ngettext(
+        "At {name}, {n} difference that the check has found would be mended. Courses: {courses}.",
+        "At {name}, {n} differences that the check has found would be mended. Courses: {courses}.",
+        plan.repairs,
+    )
     yield text.format(name=plan.target, n=plan.repairs, courses=len(plan.items))
     yield _("A course in which anything has changed since is left as it is.")
     yield from first_of([course for course, _token in plan.items])

@@ -39,7 +39,7 @@ def test_from_the_overview_to_a_problem_that_is_healed(sign_in, course, systems)
     page.get_by_role("link", name="Retry").first.click()
     page.get_by_label("Note").fill("the receiver is mended")
     page.get_by_role("button", name="Do exactly this").click()
-    page.get_by_text("1 operations are planned again").wait_for()
+    page.get_by_text("1 operation is planned again").wait_for()
     api.deliver_until_empty()
     assert api.problems() == []
 
@@ -61,7 +61,7 @@ def test_a_teacher_sends_again_what_was_refused(sign_in, course, systems):
     with window.context.expect_page() as opened:
         page.get_by_role("link", name="Send again to crm").click()
     opened.value.get_by_role("button", name="Do exactly this").click()
-    opened.value.get_by_text("1 operations are planned again").wait_for()
+    opened.value.get_by_text("1 operation is planned again").wait_for()
 
 
 def test_a_cause_is_resolved_and_comes_back(sign_in, course, systems):

@@ -107,7 +107,7 @@ class TestWokenAtNight:
         systems.receiver.faults.clear()
         operator.follow("Retry", "article:has-text('500')")
         operator.act("their disk was full")
-        operator.sees("1 lanes start again")
+        operator.sees("Lanes that start again: 1")
         api.deliver_until_empty()
         operator.is_done("crm: failing")
 

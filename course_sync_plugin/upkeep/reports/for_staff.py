@@ -121,7 +121,11 @@ def staff_report(course: Course) -> StaffReport:
 def _notes(course: Course, lanes: Sequence[CountedLane]) -> Iterator[str]:
     state = state_of(course, lanes)
     if state.held:
-        text = _("Your last publish would remove {n} of {of} parts of the course. It waits until somebody agrees.")
+        text = ngettext(
+            "Your last publish would remove {n} of {of} part of the course. It waits until somebody agrees.",
+            "Your last publish would remove {n} of {of} parts of the course. It waits until somebody agrees.",
+            state.held.of,
+        )
         yield text.format(n=state.held.deletes, of=state.held.of)
     elif state.own_trouble == "unreadable":
         yield _("Your last publish could not be read. The people who run this site must look at it.")

@@ -157,9 +157,13 @@ def _of_decisions(target: Mapping[str, Any]) -> Iterator[Attention]:
 
 def _of_courses(status: Mapping[str, Any]) -> Iterator[Attention]:
     for held in status["held"]:
-        text = _("{course_id}: a publish would delete {deletes} of {of} entities, so it is held.").format(**held)
+        text = ngettext(
+            "{course_id}: a publish would delete {deletes} of {of} entity, so it is held.",
+            "{course_id}: a publish would delete {deletes} of {of} entities, so it is held.",
+            held["of"],
+        )
         action = _("Look at what would be deleted, and approve it. If it is wrong, publish the course as it should be.")
-        yield Attention(text, action, True, "approve", {"course": held["course_id"]})
+        yield Attention(text.format(**held), action, True, "approve", {"course": held["course_id"]})
     yield from _of_counts(status)
 
 

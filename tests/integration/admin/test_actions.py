@@ -184,7 +184,7 @@ class TestProblems:
         assert "/act/retry/" in text
 
     def test_retry(self, client, problem, site):
-        assert "1 operations are planned again" in told(confirm(client, problem, "retry"))
+        assert "1 operation is planned again" in told(confirm(client, problem, "retry"))
         api.deliver_until_empty()
         assert Problem.objects.get().state == ProblemState.RETRIED
 

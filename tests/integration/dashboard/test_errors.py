@@ -95,7 +95,7 @@ def test_a_cause_opens_and_pages_by_key(client, failed, monkeypatch):
     assert [one.rpartition("@")[2] for one in texts(second, "//tbody/tr/td[1]")] == ["unit-0-0"]
     assert second.xpath("//a[@rel='next']") == []
     (retry,) = second.xpath("//tbody//a[text()='Retry']/@href")
-    assert "1 failed operations would be planned again" in client.get(retry).content.decode()
+    assert "1 failed operation would be planned again" in client.get(retry).content.decode()
 
 
 def test_lanes_that_stand_still(client, shelf, receiver):

@@ -80,7 +80,7 @@ def test_the_success_of_the_last_day_is_drawn_by_hour(operator, shelf, receiver)
     (row,) = cells(page, "targets")
     assert row[8:] == ["1/2", "0", "0"]
     (drawing,) = page.xpath("//*[local-name()='svg']")
-    assert drawing.get("aria-label") == "1 of 2 requests were answered, by hour"
+    assert drawing.get("aria-label") == "Requests that were answered, by hour: 1 of 2"
     (line,) = drawing.xpath("*/@d")
     assert line == "M547.8 0.0L547.8 0.0M600.0 100.0L600.0 100.0"
 
@@ -211,7 +211,7 @@ def test_no_finding_needs_a_shell(operator, shelf, receiver):
 
 def test_a_lag_over_the_objective_is_marked(operator, shelf, receiver, settings):
     publish(shelf, "1")
-    assert "a change is delivered within 3600 seconds" in seen(operator).text_content()
+    assert "a change is delivered within 3600 s" in seen(operator).text_content()
     Lane.objects.update(created_at=DatabaseNow(-100))
     settings.COURSE_SYNC_OBJECTIVE_SECONDS = 50
     assert cells(seen(operator), "targets")[0][2].endswith(" over 50")

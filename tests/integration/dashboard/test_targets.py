@@ -136,8 +136,9 @@ class TestTheSetUp:
         assert facts(seen(operator, page))["Budget of requests"] == "No request was made yet."
         RateBudget.objects.create(target=target, remaining=10, counted_at=DatabaseNow(-20))
         left = facts(seen(operator, page))["Budget of requests"]
-        assert int(left.split()[0]) in range(29, 36)  # one came back each second
-        assert left.endswith("of 60 units are left; 1 come back each second, and 5 are kept for other programs.")
+        units, rest = left.removeprefix("Units that are left: ").split(" of ", 1)
+        assert int(units) in range(29, 36)  # one came back each second
+        assert rest == "60. Units that come back each second: 1. Units that are kept for other programs: 5."
 
     def test_a_target_whose_package_is_gone(self, operator, shelf):
         Target.objects.create(name="old", backend="no-such-kind")
