@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from django.db.models import JSONField
+from django.test import TransactionTestCase
 from hypothesis import Phase, settings
 
 from tests.json_keys import from_db_value
+from tests.tables import empty_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "sandbox" / "sample"
@@ -26,6 +28,14 @@ settings.register_profile(
 # that checks a change.
 settings.register_profile("course_sync_ci", deadline=None, derandomize=True, database=None)
 settings.load_profile("course_sync_ci" if os.environ.get("CI") == "true" else "course_sync")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tables_are_emptied_fast() -> Iterator[None]:
+    """Empty the tables in another way after a test that commits (``transaction=True``)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda test: empty_tables())
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
