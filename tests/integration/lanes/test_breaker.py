@@ -10,9 +10,11 @@ import pytest
 
 from course_sync_plugin import api
 from course_sync_plugin.lanes import breaker
+from course_sync_plugin.lanes.breaker_turn import BreakerTurn
 from course_sync_plugin.lanes.claim import claim_lane, due_lanes
 from course_sync_plugin.lanes.deliver import LaneTurn, deliver_lane
-from course_sync_plugin.models import Course, DatabaseNow, Envelope, Lane, Target, bulk, digest_of
+from course_sync_plugin.lanes.verdict import Signal, Verdict
+from course_sync_plugin.models import Course, DatabaseNow, Envelope, Lane, Target, bulk, digest_of, leases
 from course_sync_plugin.testing.faults import Drop, Fail, Refuse, poison
 from course_sync_plugin.testing.receiver import Receiver
 from tests.integration.courses import COURSE, a_course, block, own_queries
@@ -281,9 +283,12 @@ class TestAnAnswer:
     def test_what_becomes_of_the_lanes(self, lanes, opened, caplog, monkeypatch):
         monkeypatch.setattr(bulk, "ROWS", 1)
         caplog.set_level(logging.INFO, "course_sync_plugin")
-        if opened:
-            Target.objects.filter(name="crm").update(**DOWN)
-        breaker.answered(target())
+        Target.objects.filter(name__in=["crm", "other"] if opened else ["other"]).update(**DOWN)
+        row = target()
+        breaker.answered(row)
+        assert (row.breaker_failures, row.breaker_opened_at, row.breaker_token) == (0, None, None)
+        other = Target.objects.get(name="other")
+        assert (other.breaker_failures, other.breaker_opened_at is None) == (5, False)
         after = {name: Lane.objects.get(pk=lane.pk) for name, lane in lanes.items()}
         assert {name: tuple(getattr(lane, column) for column in self.COLUMNS) for name, lane in after.items()} == {
             "stopped": (False, False, 0),
@@ -328,6 +333,28 @@ class TestOpen:
         Target.objects.update(**values)
         assert due_lanes() == []
         assert [claim_lane(lane.pk) for lane in Lane.objects.all()] == [None, None]
+
+    def test_another_worker_gets_the_probe_at_the_same_moment(self, monkeypatch):
+        """Each has claimed another lane. The one that is late gives its lane back."""
+
+        def claim_late(lanes):
+            token = claim(lanes)
+            Target.objects.update(breaker_token="theirs", breaker_probe_at=DatabaseNow(60))
+            return token
+
+        claim = leases.claim
+        monkeypatch.setattr(leases, "claim", claim_late)
+        probe_time_comes()
+        assert breaker.claim_probe(the_lane().pk) is None
+        assert (the_lane().lease_token, target().breaker_token) == ("", "theirs")
+
+    @pytest.mark.parametrize("signal", Signal, ids=str)
+    def test_one_request_of_a_turn_is_the_probe(self, signal):
+        probe_time_comes()
+        turn = BreakerTurn(claim_lane(due_lanes()[0][0]))
+        assert turn.is_probe
+        turn.tell(Verdict(signal=signal, error="Silence.", wait=60))
+        assert turn.is_probe is False
 
     def test_a_worker_that_dies_leaves_the_probe_to_the_next_after_a_lease(self, settings):
         probe_time_comes()
@@ -406,8 +433,9 @@ class TestOpen:
 
     @pytest.mark.parametrize("act", [lambda: api.resume("crm"), lambda: api.retry("crm")], ids=["resume", "retry"])
     def test_an_operator_has_it_probed_at_once(self, receiver, act):
+        Target.objects.update(breaker_probes=3)
         act()
-        assert len(due_lanes()) == 1
+        assert (len(due_lanes()), target().breaker_probes) == (1, 0)
         api.deliver_until_empty()
         assert (is_open(), states()) == (False, [])
 
