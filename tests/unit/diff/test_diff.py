@@ -259,6 +259,11 @@ def test_each_operation_is_made_by_the_handler_of_its_block_type(monkeypatch):
     assert asked == [(operation.operation, operation.entity_id) for operation in operations]
 
 
+def test_a_field_that_a_later_version_brings_is_covered_by_the_digest_of_the_content():
+    handler = EntityHandler("poll", {"old": DATE, "new": Field("text", since=2)})
+    assert handler.outside_content() == {"old"}
+
+
 def test_a_field_whose_inherited_value_counts_is_otherwise_the_same():
     assert effective(Field("date", since=3)) == Field("date", effective=True, since=3)
     assert (DATE.effective, effective(DATE)) == (False, Field("date", effective=True))

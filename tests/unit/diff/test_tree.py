@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from course_sync_plugin.data import Entity, Operation, Structure
@@ -42,6 +43,8 @@ def operation(kind: str, entity: str, *place, **values) -> Operation:
         (operation("create", "x", COURSE, 9, "not there"), "a(c(d)) b x"),
         (operation("create", "x", "d", 0, None), "a(c(d(x))) b"),
         (operation("create", "x", "b", 3, "not there"), "a(c(d)) b(x)"),
+        (operation("create", "x", COURSE, None, "a"), "a(c(d)) x b"),
+        (operation("create", "x", "d", None, None), "a(c(d(x))) b"),
         (operation("move", "b", COURSE, 0, None), "b a(c(d))"),
         (operation("move", "a", COURSE, 1, "b"), "b a(c(d))"),
         (operation("move", "c", COURSE, 1, "a"), "a c(d) b"),
@@ -63,6 +66,29 @@ def test_where_everything_is_then(one: Operation, then: str):
     for parent, children in replica.children.items():
         assert {replica.entities[child].parent_id for child in children} <= {parent}
     assert replica.children.keys() <= replica.entities.keys()
+
+
+@pytest.mark.parametrize(("entity", "then"), [("x", "a(c(d)) x b"), ("c", "a c(d) b"), ("b", "a(c(d)) b")])
+def test_an_upsert_makes_or_replaces_an_entity_and_puts_it_in_its_place(entity, then):
+    replica = tree()
+    place, fields = (COURSE, 1, "a"), {"due": "today"}
+    replica.upsert(Operation("create", "section", entity, "chapter", *place, fields))
+    assert outline(replica) == then
+    assert replica.entities[entity] == Entity(entity, "section", "chapter", COURSE, fields)
+
+
+def test_an_upsert_of_the_course_itself():
+    replica, course = Tree(), Operation("create", "course", COURSE, "course", None)
+    for fields in ({"language": "de"}, {"start": "now"}):
+        replica.upsert(attrs.evolve(course, fields=fields))
+        assert replica.structure(COURSE).entities == {COURSE: Entity(COURSE, "course", "course", None, fields)}
+
+
+def test_an_upsert_without_its_parent_is_refused():
+    replica = tree()
+    with pytest.raises(PermanentError, match="not there is not here"):
+        replica.upsert(operation("create", "c", "not there", 0, None, fields={"due": "today"}))
+    assert (outline(replica), replica.entities) == ("a(c(d)) b", tree().entities)
 
 
 def test_what_is_deleted_and_comes_again_has_nothing_below_it():
