@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from course_sync_plugin import api
+from course_sync_plugin.lanes.claim import claim_lane
+from course_sync_plugin.lanes.deliver import LaneTurn
 from course_sync_plugin.models import Problem, ProblemState
-from course_sync_plugin.testing.faults import Fail
+from course_sync_plugin.testing.faults import Fail, Refuse
 from tests.integration.courses import block
-from tests.integration.one_lane import publish, renamed, states, the_lane
+from tests.integration.one_lane import let_time_pass, publish, renamed, states, the_lane
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,6 +33,21 @@ def test_all_problems_that_one_envelope_ends_are_closed(shelf, receiver, course)
     assert states() == [("failed", "unit-0-2")]
     closed = Problem.objects.exclude(state=ProblemState.FAILED)
     assert [(one.state, one.closed_at is None) for one in closed] == [("retried", False)] * 2
+
+
+@pytest.mark.parametrize("fault", [Refuse(500), Refuse(400)], ids=["no answer", "refused together"])
+def test_a_problem_is_open_until_what_ends_it_is_answered(shelf, receiver, course, fault):
+    name = "unit-1-2"
+    receiver.faults.append(Fail(entity_id=block("vertical", name)))
+    publish(shelf, "renamed", titles=renamed(name))
+    api.deliver_until_empty()
+    receiver.faults.append(attrs.evolve(fault))
+    publish(shelf, "fewer", units=1)
+    LaneTurn(claim_lane(the_lane().pk), -1).run()  # one request
+    assert states() == [("failed", name)]
+    let_time_pass()
+    api.deliver_until_empty()
+    assert states() == []
 
 
 def test_what_fails_in_the_same_envelope_waits_behind_its_cause(shelf, receiver, course):

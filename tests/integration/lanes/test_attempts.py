@@ -83,12 +83,28 @@ def test_what_is_kept_of_an_attempt(course, receiver, fault, status, error_class
     assert 0 < attempt.seconds < 30
 
 
-def test_the_class_of_the_lane_s_error(course, receiver):
-    attempt_after(course, receiver, Refuse(500))
-    assert the_lane().error_class == "TransientError"
-    let_time_pass()
+def test_the_first_message_of_a_lane_begins_with_the_first_operation(shelf, receiver):
+    publish(shelf, "1")
     api.deliver_until_empty()
-    assert (the_lane().last_error, the_lane().error_class) == ("", "")
+    assert Attempt.objects.values_list("first", "last").get() == (1, 11)
+
+
+@pytest.mark.parametrize(
+    ("status", "error_class"), [(500, "TransientError"), (401, "ConfigurationError"), (410, "TargetGone")]
+)
+def test_the_class_of_the_lane_s_error(course, receiver, status, error_class):
+    attempt_after(course, receiver, Refuse(status))
+    assert the_lane().error_class == error_class
+    assert bool(Target.objects.get().disabled_reason) == (status == 410)
+
+
+def test_a_lane_has_no_error_after_an_answer(course, receiver):
+    """Its turn may end before it finds that there is nothing more to send."""
+    attempt_after(course, receiver, Refuse(500))
+    let_time_pass()
+    LaneTurn(claim_lane(the_lane().pk), -1).run()
+    lane = the_lane()
+    assert (lane.last_error, lane.error_class, lane.attempts, lane.due_at is None) == ("", "", 0, False)
 
 
 def test_a_target_that_cannot_be_opened(course):
