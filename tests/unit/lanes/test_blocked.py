@@ -131,6 +131,28 @@ def test_what_is_misplaced_is_there(operation):
     assert blocked
 
 
+def test_a_receiver_that_lacks_only_what_is_excluded_is_in_step():
+    """Only what waits behind nothing is excluded itself."""
+    excluded, failed = Problem(1, create("a"), "excluded"), Problem(4, update("d"))
+    waiting = Problem(2, create("b", "a"), "excluded", behind_id=1)
+    blocked = blocked_by(excluded, waiting, Problem(3, create("c", after="a"), "beside_excluded", behind_id=1))
+    assert (blocked.has_trouble, blocked.excluded) == (False, {1: excluded})
+    blocked.add(failed, failed.operation)
+    assert blocked.has_trouble
+    for problem in (failed, excluded):
+        blocked.remove(problem)
+    assert (blocked.has_trouble, blocked.excluded) == (False, {})
+
+
+def test_what_is_not_excluded_any_more_is_planned_anew():
+    problem = Problem(1, create("a"), "excluded")
+    blocked = blocked_by(problem)
+    blocked.change_state(problem, "retrying")
+    assert problem.state == "retrying"
+    assert blocked == blocked_by(problem)
+    assert (blocked.has_trouble, blocked.entity_of(problem)) == (True, "a")
+
+
 def test_nothing_failed_nothing_waits():
     blocked = Blocked()
     assert not blocked
