@@ -15,7 +15,7 @@ from django.db import connections
 from course_sync_plugin import api
 from course_sync_plugin.lanes.claim import claim_lane
 from course_sync_plugin.lanes.deliver import LaneTurn
-from course_sync_plugin.models import Attempt, Lane, Problem, Target
+from course_sync_plugin.models import Attempt, DatabaseNow, Lane, Problem, Target
 from course_sync_plugin.sanitize.redaction import MARK
 from course_sync_plugin.secrets import encrypt
 from course_sync_plugin.testing.faults import Drip, Drop, Fail, Fault, Garble, Hold, Refuse, Response, poison
@@ -81,6 +81,8 @@ def test_what_is_kept_of_an_attempt(course, receiver, fault, status, error_class
     assert attempt.sequence == json.loads(request.body)["data"]["sequence"]
     assert (attempt.operations, attempt.first, attempt.last) == (1, 12, 12)
     assert 0 < attempt.seconds < 30
+    now = Attempt.objects.annotate(now=DatabaseNow()).values_list("now", flat=True)[0]
+    assert 0 < (now - attempt.began_at).total_seconds() < 30
 
 
 def test_the_first_message_of_a_lane_begins_with_the_first_operation(shelf, receiver):

@@ -204,6 +204,7 @@ class TestOpening:
         another_course(shelf)
         api.deliver_until_empty()
         assert (target().breaker_failures, is_open()) == (1, False)
+        assert target().breaker_error == Lane.objects.get().last_error != ""
         assert Lane.objects.get().retrying_since is None
 
     def test_requests_to_wait_in_a_row_hold_all_lanes_until_the_time_that_the_target_said(self, shelf, receiver):
@@ -355,6 +356,20 @@ class TestOpen:
         assert turn.is_probe
         turn.tell(Verdict(signal=signal, error="Silence.", wait=60))
         assert turn.is_probe is False
+
+    def test_only_a_probe_without_an_answer_uses_up_no_attempt(self):
+        probe_time_comes()
+        Lane.objects.update(attempts=3)
+        turn = BreakerTurn(claim_lane(due_lanes()[0][0]))
+        last = Verdict(stop=True, attempts=4, error="Silence.", signal=Signal.UNANSWERED)
+        verdict = turn.without_attempt(last)
+        assert (verdict.attempts, verdict.stop, verdict.error) == (3, False, "Silence.")
+        assert 60 * breaker.LEAST_SHARE <= verdict.wait <= 60
+        for signal in set(Signal) - {Signal.UNANSWERED}:
+            other = attrs.evolve(last, signal=signal)
+            assert turn.without_attempt(other) is other
+        turn.is_probe = False
+        assert turn.without_attempt(last) is last
 
     def test_a_worker_that_dies_leaves_the_probe_to_the_next_after_a_lease(self, settings):
         probe_time_comes()

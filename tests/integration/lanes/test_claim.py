@@ -9,9 +9,11 @@ import pytest
 from course_sync_plugin.lanes.claim import (
     claim_lane,
     claimable,
+    claimed_lane,
     due_lane_ids,
     due_lanes,
     lane_ids_to_begin,
+    lanes_to_begin,
     may_go_on,
     sleep,
 )
@@ -73,6 +75,11 @@ class TestWhoMayTakeIt:
         assert (now(other).lease_token, due_lane_ids()) == ("", [other.pk])
         with django_assert_num_queries(0):
             assert (taken.target, taken.course) == (target, course)
+
+    def test_only_who_holds_the_lease_finds_it(self, target, course):
+        lane = claim_lane(a_lane(target, course).pk)
+        assert claimed_lane(lane.pk, lane.lease_token) == lane
+        assert claimed_lane(lane.pk, "another") is None
 
     @pytest.mark.parametrize("values", [{"failing": True}, {"paused": True}, HELD], ids=["failing", "paused", "held"])
     def test_not_one_that_nobody_may_work_on(self, target, course, values):
@@ -199,6 +206,7 @@ def test_a_hundred_unless_it_is_said_otherwise(target):
     courses = [a_course(str(at)) for at in range(101)]
     Lane.objects.bulk_create(Lane(target=target, course=one, due_at=DatabaseNow(-1)) for one in courses)
     assert (len(due_lanes()), len(due_lane_ids()), len(due_lanes(None))) == (100, 100, 101)
+    assert (len(lanes_to_begin()), len(lane_ids_to_begin()), len(lane_ids_to_begin(101))) == (100, 100, 101)
 
 
 class TestFallingAsleep:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import attrs
 import pytest
 from django.db import OperationalError
 from django.db.models import Q
@@ -99,6 +100,32 @@ class TestHolding:
         assert COURSE in lost.value.message
         assert (rows().get().attempts, rows().get().lease_token) == (2, token)
         assert Course.objects.get(key="other").attempts == 1
+
+
+@attrs.define
+class Connection:
+    """A connection that a database server may have cut. SQLite cuts none."""
+
+    connection: object | None
+    in_atomic_block: bool
+    usable: bool
+    is_closed: bool = False
+
+    def is_usable(self) -> bool:
+        return self.usable
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+@pytest.mark.parametrize("in_transaction", [True, False])
+@pytest.mark.parametrize("usable", [True, False])
+def test_only_a_connection_that_was_cut_is_replaced(monkeypatch, is_open, in_transaction, usable):
+    connection = Connection(object() if is_open else None, in_transaction, usable)
+    monkeypatch.setattr(leases, "connection", connection)
+    leases.replace_cut_connection()
+    assert connection.is_closed is ((is_open, in_transaction, usable) == (True, False, False))
 
 
 class Turns:
