@@ -206,7 +206,7 @@ class TestTwoSyncs:
         second = []
         source = self.Meanwhile(shelf, lambda: second.append(api.sync_course(COURSE)))
         assert api.sync_course(COURSE, source).outcome is Outcome.RECORDED
-        assert second[0].outcome is Outcome.BUSY
+        assert (second[0].outcome, second[0].course_key) == (Outcome.BUSY, COURSE)
         assert Run.objects.count() == 1
 
     def test_a_marker_of_a_busy_course_stays(self, shelf):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from django.db import DatabaseError
+from django.db.models import F
 
 from course_sync_plugin import api
 from course_sync_plugin.exceptions import InvalidCourse
-from course_sync_plugin.models import Run, SyncLog
+from course_sync_plugin.models import DatabaseNow, Run, SyncLog
 from course_sync_plugin.sync import record
-from course_sync_plugin.sync.sync_log import STACK_CHARACTERS, stack_of
+from course_sync_plugin.sync.sync_log import STACK_CHARACTERS, Steps, stack_of
 from tests.integration.courses import COURSE, a_course, own_queries, recorded
 from tests.integration.one_lane import publish, renamed
 
@@ -31,6 +35,8 @@ def test_a_sync_that_recorded(shelf):
     assert (second.course, second.course_key, second.error, second.stack) == (recorded(), COURSE, "", "")
     assert second.state == {"incomplete": False, "warnings": 0, "markers": 1}
     assert second.seconds >= sum(one["seconds"] for one in second.steps) - 0.01
+    assert SyncLog.objects.filter(began_at__lt=DatabaseNow()).count() == 2
+    assert Run.objects.filter(began_at__lt=F("ended_at")).count() == 2
 
 
 def test_a_sync_that_was_held(shelf, settings):
@@ -132,6 +138,36 @@ def test_a_stack_has_no_local_variables_and_an_end(shelf):
     assert "p4ssw0rd" not in stack
     assert STACK_CHARACTERS - 10 < len(stack) <= STACK_CHARACTERS
     assert stack.endswith("KeyError: 'outer'")
+
+
+@pytest.mark.parametrize("how", ["because of it", "while it is handled", "instead of it"])
+def test_a_stack_shows_the_causes_first_on_one_line(how):
+    def fails() -> None:
+        raise ValueError("first")
+
+    def answers() -> None:
+        try:
+            fails()
+        except ValueError as error:
+            if how == "while it is handled":
+                raise KeyError("second")  # noqa: B904
+            raise KeyError("second") from (error if how == "because of it" else None)
+
+    with pytest.raises(KeyError) as raised:
+        answers()
+    here = "integration/sync/test_sync_log.py in"
+    cause = [f"{here} answers", f"{here} fails", "ValueError: first"]
+    own = [f"{here} test_a_stack_shows_the_causes_first_on_one_line", f"{here} answers", "KeyError: 'second'"]
+    shown = re.sub(r":\d+ in", " in", stack_of(raised.value)).split(" | ")
+    assert shown == (own if how == "instead of it" else [*cause, *own])
+
+
+def test_a_step_has_its_seconds():
+    steps = Steps()
+    with steps.step("read"):
+        time.sleep(0.02)
+    (read,) = steps.as_list()
+    assert (read["step"], 0.02 <= read["seconds"] <= steps.seconds + 0.001) == ("read", True)
 
 
 def test_the_course_is_recorded_all_the_same(shelf):

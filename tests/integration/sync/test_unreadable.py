@@ -166,6 +166,7 @@ def test_a_version_that_cannot_be_asked_for_is_put_off_too(shelf, monkeypatch):
     monkeypatch.setattr(shelf, "published_version", lambda course_id: 1 / 0)
     assert api.sync_course(COURSE).outcome is Outcome.UNREADABLE
     assert seconds_until_the_next_try() == pytest.approx(FIRST_RETRY_SECONDS, abs=2)
+    assert SyncLog.objects.get().published_version == ""
 
 
 def test_it_does_not_disturb_one_who_is_at_it(shelf, monkeypatch):
