@@ -45,6 +45,7 @@ def test_a_first_publish_is_recorded_whole(shelf):
     assert (run.kind, run.published_version, run.incomplete) == (RunKind.INITIAL, "v1", False)
     assert run.began_at <= run.ended_at
     assert recorded().published_version == "v1"
+    assert stored_structure(recorded()) == published
     assert not Marker.objects.exists()
     assert differences(COURSE, published, replayed()) == []
 
