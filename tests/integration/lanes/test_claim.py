@@ -18,6 +18,7 @@ from course_sync_plugin.lanes.claim import (
     sleep,
 )
 from course_sync_plugin.lanes.due import make_lanes, make_missing_lanes, missing_lanes, nudge, wake_lanes
+from course_sync_plugin.lanes.priority import rank
 from course_sync_plugin.models import Course, DatabaseNow, Envelope, Lane, Subscription, Target, digest_of
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +154,7 @@ def test_raised_then_urgent_then_a_publish_then_a_first_fill(target):
     ]
     lanes = [a_lane(target, a_course(str(at)), -1 - at, **values) for at, values in enumerate(ranks)]
     assert due_lane_ids() == [lane.pk for lane in lanes]
+    assert list(Lane.objects.annotate(rank=rank()).order_by("pk").values_list("rank", flat=True)) == [0, 1, 2, 3]
     other = a_lane(a_target("other"), lanes[3].course, -1)
     assert due_lane_ids(2) == [lanes[0].pk, other.pk], "one of each target in turn"
 

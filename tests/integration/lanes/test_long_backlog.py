@@ -168,6 +168,20 @@ def test_a_target_that_wants_some_types_only(shelf, settings, db):
                                        ("delete", "unit-0-2"), ("delete", "unit-1-2")}  # fmt: skip
 
 
+def test_the_rest_of_a_run_that_the_target_does_not_want_counts_as_sent(shelf, receiver, course):
+    """The cursor stands after the last operation of the run that it wants. It gets nothing of what comes after."""
+    Target.objects.update(entity_types=["section"])
+    publish(shelf, "2", titles=renamed("section-1", "unit-1-2"))
+    api.deliver_lane(the_lane().pk, seconds=0)
+    assert the_lane().cursor == the_lane().end - 1
+    for version in range(3, 9):
+        publish(shelf, str(version), titles={**renamed("section-1", "unit-1-2"), "section-0": str(version)})
+    receiver.requests.clear()
+    api.deliver_until_empty()
+    assert sent(receiver) == [("update", "section-0")]
+    assert Run.objects.get(kind=RunKind.DIFFERENCE).operations_count == 1
+
+
 def test_a_target_that_is_this_database(shelf, db, monkeypatch):
     """The envelope that failed goes first; then the difference is planned outside its transaction."""
     api.add_target("here", backend="local")

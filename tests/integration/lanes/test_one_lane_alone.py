@@ -50,6 +50,14 @@ class TestRepairs:
         api.deliver_until_empty()
         assert (states(), receiver.difference(failed)) == ([], [])
 
+    def test_the_longer_journal_of_another_course_does_not_delay_them(self, shelf, receiver, failed):
+        shelf.publish(a_course("1", course=OTHER, sections=5))
+        api.sync_course(OTHER)
+        assert JournalOperation.objects.filter(position__gt=the_lane().end).exists()
+        api.retry("crm")
+        api.deliver_lane(the_lane().pk)
+        assert (states(), receiver.difference(failed)) == ([], [])
+
     def test_the_lane_ends_where_the_journal_ends(self, failed):
         api.retry("crm")
         api.deliver_until_empty()

@@ -141,6 +141,17 @@ def test_what_is_excluded_is_neither_expected_nor_touched(draft, data):
         if one.parent_id in below:
             below.add(key)
     assert wanted.entities.keys() == whole.entities.keys() - below
+    placed = [key for children in wanted.children.values() for key in children]
+    assert sorted(placed) == sorted(wanted.entities.keys() - {COURSE_ID})
+    assert all(wanted.children.values())
+
+
+def test_a_place_is_told_without_what_is_excluded():
+    whole = course_of((0, None, 0), (6, None, 1))
+    wanted = wanted_part(whole, (), {entity_id(0)})
+    held = held_of(Draft().structure())
+    (create,) = corrections(wanted, held, compare(wanted, held), {})
+    assert told(create) == ("create", "section", entity_id(6), COURSE_ID, 0, None, {})
 
 
 def test_a_target_of_some_types_expects_only_these():

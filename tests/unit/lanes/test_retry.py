@@ -53,6 +53,11 @@ def test_a_schedule_that_is_shorter_than_the_attempts_repeats_its_last_wait():
         assert planned <= wait <= planned * (1 + JITTER)
 
 
+def test_attempts_without_a_schedule_follow_at_once():
+    retries = Retries.of({"retry_attempts": 3, "retry_schedule": []}, SITE)
+    assert [retries.wait(at) for at in range(1, 4)] == [0, 0, None]
+
+
 @given(st.floats(0.1, 1e5), st.floats(0.1, 1e5), st.integers(1, 2000))
 def test_a_backoff_stays_within_its_bound(one, other, attempts):
     first, most = sorted((one, other))
