@@ -368,6 +368,17 @@ def test_envelopes_are_bounded_by_operations_and_by_bytes(shelf, receiver, setti
     assert len(structure) == len(new)
 
 
+def test_the_context_is_among_the_bytes(shelf, receiver, course, settings):
+    settings.COURSE_SYNC_ENVELOPE_BYTES = 3500
+    api.set_context(COURSE, "crm", [f"level={'ü' * 1000}"])
+    publish(shelf, "2", titles=renamed(*(f"unit-{at}-{number}" for at in range(2) for number in range(3))))
+    receiver.requests.clear()
+    api.deliver_until_empty()
+    sizes = [(len(request.body), len(json.loads(request.body)["data"]["operations"])) for request in receiver.requests]
+    assert max(size for size, _number in sizes) <= 3500
+    assert max(number for _size, number in sizes) > 1
+
+
 def test_an_envelope_costs_the_same_whatever_is_in_it_and_behind_it(shelf, receiver, course):
     """Law 8: the number of queries does not grow with the operations of an envelope or those delivered before."""
     counts = []

@@ -131,6 +131,22 @@ class TestANudge:
             api.deliver_lane(the_lane().pk)
         assert (states(), receiver.difference(new)) == ([], [])
 
+    def test_a_value_that_is_set_during_a_request_is_in_the_next_one(
+        self, shelf, receiver, course, monkeypatch, settings
+    ):
+        settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 1
+        publish(shelf, "2", titles=renamed("unit-0-1", "unit-0-2"))
+        original = WebhookTarget.send
+
+        def send(target, message):
+            api.set_context(COURSE, "crm", ["level=A2"])
+            return original(target, message)
+
+        monkeypatch.setattr(WebhookTarget, "send", send)
+        api.deliver_lane(the_lane().pk)
+        contexts = [json.loads(request.body)["data"]["context"] for request in receiver.requests]
+        assert contexts == [{}, {"level": "A2"}]
+
     def test_a_new_start_that_was_asked_for_during_an_attempt_is_one(self, shelf, receiver, course, monkeypatch):
         """The attempt gets no answer: the lane is due at once and has all its attempts left."""
         publish(shelf, "2", titles=renamed("unit-0-1"))
