@@ -317,6 +317,8 @@ def test_a_new_target_begins_with_a_snapshot_and_disturbs_nobody(shelf, receiver
         added = api.add_target("lms2", url=other.url, secret=other.secret)
         assert added.courses == 1
         api.deliver_until_empty()
+        last = JournalOperation.objects.latest("position").position
+        assert Lane.objects.values_list("cursor", "end").get(target__name="lms2") == (last, last)
         new = publish(shelf, "3", titles=renamed("unit-0-1", "unit-0-2"))
         api.deliver_until_empty()
         first = json.loads(other.requests[0].body)["data"]
@@ -366,6 +368,13 @@ def test_envelopes_are_bounded_by_operations_and_by_bytes(shelf, receiver, setti
     assert all(len(request.body) <= 900 for request in receiver.requests)
     assert receiver.difference(new) == []
     assert len(structure) == len(new)
+
+
+def test_a_message_says_when_it_was_made(shelf, receiver, course):
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+    with time_machine.travel(datetime(2026, 2, 3, 4, 5, 6, 7000, tzinfo=UTC), tick=False):
+        api.deliver_until_empty()
+    assert json.loads(receiver.requests[-1].body)["timestamp"] == "2026-02-03T04:05:06.007Z"
 
 
 def test_the_context_is_among_the_bytes(shelf, receiver, course, settings):
