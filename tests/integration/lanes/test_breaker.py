@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from course_sync_plugin import api
+from course_sync_plugin.exceptions import TransientError
 from course_sync_plugin.lanes import breaker
 from course_sync_plugin.lanes.breaker_turn import BreakerTurn
 from course_sync_plugin.lanes.claim import claim_lane, due_lanes
@@ -528,9 +529,11 @@ class TestALaneThatStopped:
     def test_a_lane_whose_workers_died_waits_for_an_operator(self, shelf, receiver, course):
         set_options(retry_schedule=[])
         publish(shelf, "2", titles=renamed("unit-0-1"))
-        Lane.objects.update(attempts=2)
+        Lane.objects.update(attempts=1)
         api.deliver_until_empty()
-        assert (the_lane().failing, the_lane().stopped_by_target, is_open()) == (True, False, False)
+        lane = the_lane()
+        assert (lane.failing, lane.stopped_by_target, is_open()) == (True, False, False)
+        assert (lane.last_error.split(" or ")[0], lane.error_class) == ("The worker died", "TransientError")
 
     def test_the_sweep_finds_what_a_dead_worker_leaves(self, shelf, receiver, course):
         """The worker stopped the lane and died before it opened the breaker."""
@@ -611,6 +614,18 @@ class TestRetryRules:
         Lane.objects.update(retrying_since=DatabaseNow(-3601), due_at=DatabaseNow())
         api.deliver_until_empty()
         assert (the_lane().failing, the_lane().attempts) == (True, 3)
+
+    @pytest.mark.parametrize(("seconds", "is_over"), [(0, False), (600, True)])
+    def test_the_time_of_the_turn_counts_among_the_hours(self, shelf, receiver, course, seconds, is_over):
+        set_options(retry_hours=1)
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        receiver.faults.append(Refuse(500))
+        api.deliver_until_empty()
+        Lane.objects.update(retrying_since=DatabaseNow(-3300), due_at=DatabaseNow())
+        turn = LaneTurn(claim_lane(the_lane().pk), 20)
+        turn.began -= seconds
+        verdict = turn.judge(TransientError("silence"), the_lane().envelope)
+        assert (verdict.stop, verdict.wait is None) == (is_over, is_over)
 
     def test_backoff(self, shelf, receiver, course):
         set_options(retry_backoff=[1000, 2000], retry_attempts=2)

@@ -21,6 +21,7 @@ from course_sync_plugin.lanes.batches import BATCHES_PER_READ
 from course_sync_plugin.lanes.claim import claim_lane, due_lane_ids
 from course_sync_plugin.lanes.deliver import deliver_lane
 from course_sync_plugin.models import (
+    Attempt,
     Course,
     DatabaseNow,
     Envelope,
@@ -630,9 +631,23 @@ def test_a_secret_that_changes_in_the_middle_of_a_turn_stops_no_lane(shelf, rece
     api.deliver_until_empty()
     assert (the_lane().failing, the_lane().attempts) == (False, 1)
     assert not Target.objects.get().breaker_failures, "it says nothing about the target as it is now"
+    assert Attempt.objects.latest("pk").status == 401
     let_time_pass()
     api.deliver_until_empty()
     assert receiver.difference(new) == []
+
+
+@pytest.mark.parametrize("column", ["url", "token"])
+def test_nor_does_another_address_or_token(shelf, receiver, course, monkeypatch, column):
+    publish(shelf, "2", titles=renamed("unit-0-1"))
+
+    def send(target, message):
+        Target.objects.update(**{column: "another"})
+        raise ConfigurationError("The receiver refused it.")
+
+    monkeypatch.setattr(WebhookTarget, "send", send)
+    api.deliver_lane(the_lane().pk)
+    assert (the_lane().failing, the_lane().attempts, Target.objects.get().breaker_failures) == (False, 1, None)
 
 
 def test_a_target_added_again_by_a_machine_whose_clock_is_late(shelf, receiver, course):
