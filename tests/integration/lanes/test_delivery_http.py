@@ -554,11 +554,13 @@ def test_stopped_in_the_middle_of_a_turn(shelf, receiver, settings, monkeypatch)
 
 def test_a_course_that_is_left_out_waits(shelf, receiver, course, monkeypatch):
     new = publish(shelf, "2", titles=renamed("unit-0-1"))
+    Lane.objects.update(error_class="TransientError")
     with monkeypatch.context() as patched:
         patched.setattr(toggles, "is_excluded", lambda key: key == COURSE)
         assert api.deliver_until_empty().envelopes == 0
         lane = the_lane()
         assert "is excluded" in api.status()["courses"][0]["lanes"][0]["error"]
+        assert lane.error_class == ""
         assert (lane.attempts, lane.lease_token, round(wait_in_seconds(lane), -1)) == (0, "", toggles.EXCLUDED_WAIT)
     let_time_pass()
     api.deliver_until_empty()

@@ -22,6 +22,7 @@ from course_sync_plugin.models import (
     leases,
 )
 from course_sync_plugin.targets.local.strategy import strategies
+from course_sync_plugin.targets.local.target import LocalTarget
 from tests.integration.courses import COURSE, a_course, approve, block, own_queries, same
 from tests.integration.lanes.protocol_site import Killed, killed_after
 from tests.integration.one_lane import let_time_pass, publish, renamed, states
@@ -151,6 +152,21 @@ class TestOneTransaction:
         else:
             pytest.fail("the delivery needs more statements than expected")
         assert statement > 20
+
+    def test_a_process_that_ends_leaves_the_transaction_alone(self, here, monkeypatch):
+        """It holds the row of the lane. If the process is killed in it, the database undoes it."""
+        structure, turns = publish(here, "v1"), []
+        send = LocalTarget.send
+
+        def send_and_give_up(target, message):
+            answer = send(target, message)
+            turns[0].give_up()
+            return answer
+
+        monkeypatch.setattr(LocalTarget, "send", send_and_give_up)
+        deliver.deliver_lane(the_lane().pk, begun=turns.append)
+        assert differences(structure) == []
+        assert (the_lane().attempts, the_lane().last_error, the_lane().due_at) == (0, "", None)
 
     def test_a_lost_lease_undoes_everything(self, here, monkeypatch):
         publish(here, "v1")
