@@ -262,6 +262,7 @@ class TestMakingDue:
         wake_lanes(course)
         (lane,) = Lane.objects.all()
         assert (lane.target, lane.course, lane.end, lane.cursor, due_lane_ids()) == (target, course, 7, None, [lane.pk])
+        assert int(lane.created_at.timestamp() * 1000) == lane.sequence
 
     def test_the_queries_do_not_grow_with_the_targets(self, target, course, django_assert_max_num_queries):
         for at in range(5):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 
 from course_sync_plugin import api
-from course_sync_plugin.lanes.deliver import deliver_lane
-from course_sync_plugin.models import Envelope, JournalOperation, Lane, Run, RunKind, Target
+from course_sync_plugin.lanes.deliver import Delivered, deliver_lane
+from course_sync_plugin.models import DatabaseNow, Envelope, JournalOperation, Lane, Run, RunKind, Target
 from course_sync_plugin.targets.webhook import WebhookTarget
 from course_sync_plugin.testing.faults import Fail
 from course_sync_plugin.testing.receiver import Receiver
@@ -145,6 +146,13 @@ class TestATurnThatIsGivenUp:
         self.give_up_while_sending(monkeypatch, before=lambda: Lane.objects.filter(pk=the_lane().pk).update(**taken))
         assert (the_lane().lease_token, the_lane().attempts) == ("of another worker", 0)
         assert [one.getMessage() for one in caplog.records if one.exc_info] == []
+
+
+def test_a_turn_that_finds_nothing_to_send_says_nothing(course, caplog):
+    Lane.objects.update(due_at=DatabaseNow())
+    with caplog.at_level(logging.INFO, "course_sync_plugin"):
+        assert deliver_lane(the_lane().pk) == Delivered()
+    assert caplog.messages == []
 
 
 def test_a_target_that_cannot_be_opened_stops_its_lane(shelf, receiver, course, caplog):

@@ -19,6 +19,7 @@ from course_sync_plugin.models import (
     LocalReplica,
     LocalUnit,
     Problem,
+    Target,
     leases,
 )
 from course_sync_plugin.targets.local.strategy import strategies
@@ -223,6 +224,7 @@ class TestOneTransaction:
             assert api.deliver_due().operations == 0
         assert (the_lane().attempts, LocalEntity.objects.count(), the_lane().answered_sequence) == (1, 0, 0)
         assert the_lane().last_error == "The database rolled the transaction of the envelope back (OperationalError)."
+        assert Target.objects.get().breaker_failures == 1
         let_time_pass()
         assert api.deliver_due().operations == len(structure)
         assert differences(structure) == []

@@ -10,6 +10,7 @@ from course_sync_plugin.data import Answer, FailedOperation
 from course_sync_plugin.exceptions import (
     ConfigurationError,
     CourseSyncError,
+    Interrupted,
     PermanentError,
     RateLimited,
     TargetGone,
@@ -78,6 +79,12 @@ def test_no_answer_and_no_attempt_left_stops_the_lane(attempts):
 def test_who_asks_us_to_wait_burns_no_attempt(attempts):
     verdict = judge(RateLimited("slowly", retry_after=42), IDS, attempts, SCHEDULE)
     assert verdict == Verdict(wait=42, attempts=attempts, error="slowly", signal=Signal.LIMITED)
+
+
+@pytest.mark.parametrize("attempts", [0, 2, 50])
+def test_what_this_process_interrupts_burns_no_attempt_and_is_no_error(attempts):
+    verdict = judge(Interrupted("The process is ending.", retry_after=3), IDS, attempts, SCHEDULE)
+    assert verdict == Verdict(wait=3, attempts=attempts, signal=Signal.NONE)
 
 
 def test_who_is_gone_disables_the_target():
