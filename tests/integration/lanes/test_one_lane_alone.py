@@ -105,6 +105,20 @@ class TestATurnThatIsEnded:
         api.deliver_until_empty()
         assert receiver.difference(structure) == []
 
+    @pytest.mark.parametrize("model", [Lane, Target])
+    def test_so_does_a_turn_during_which_an_operator_pauses(self, shelf, receiver, settings, monkeypatch, model):
+        settings.COURSE_SYNC_ENVELOPE_OPERATIONS = 2
+        publish(shelf, "1")
+        send = WebhookTarget.send
+
+        def pause_and_send(target, message):
+            model.objects.update(paused=True)
+            return send(target, message)
+
+        monkeypatch.setattr(WebhookTarget, "send", pause_and_send)
+        done = deliver_lane(the_lane().pk)
+        assert (done.envelopes, len(receiver.requests), the_lane().lease_token) == (1, 1, "")
+
 
 class TestATurnThatIsGivenUp:
     """``course_sync run`` has waited long enough: the request counts as one without an answer."""

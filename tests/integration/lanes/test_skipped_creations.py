@@ -101,6 +101,23 @@ def test_what_was_skipped_is_not_sent_by_itself(shelf, skipped):
     assert NEW not in skipped.replica(COURSE).structure().entities
 
 
+@pytest.mark.parametrize("before", [{}, {NEW: SECTIONS[0]}], ids=["a creation that was retried", "a skipped deletion"])
+def test_what_the_receiver_has_all_the_same_is_not_created_again(shelf, receiver, before):
+    there = {NEW: SECTIONS[0]}
+    publish_structure(shelf, course_with("1", before))
+    receiver.faults.append(Fail(entity_id=NEW))
+    publish_structure(shelf, course_with("2", {} if before else there))
+    if before:
+        skip_all()
+    retry()
+    publish_structure(shelf, course_with("3", there))
+    receiver.faults.append(Fail(entity_id=NEW))
+    new = publish_structure(shelf, course_with("4", there, {NEW: "renamed"}))
+    receiver.requests.clear()
+    retry()
+    assert (sent(receiver), receiver.difference(new)) == ([("update", NEW)], [])
+
+
 def test_what_the_skip_releases_does_not_bring_it_back(shelf, receiver):
     """The unit below it waited; it is planned anew, refused, and the operator has not asked for more."""
     publish_structure(shelf, course_with("1", {}))
