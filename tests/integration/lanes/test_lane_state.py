@@ -352,17 +352,22 @@ class TestACourseThatIsDeleted:
         assert (lane.cursor, lane.closing, lane.answered_sequence) == (lane.end, False, 0)
         assert len(receiver.replica(COURSE).structure()) == len(course)
 
-    def test_what_was_published_after_the_deletion_is_sent_in_the_same_turn(self, shelf, receiver, course):
+    @pytest.mark.parametrize("faults", [[], [Fail(entity_id=block("vertical", "unit-0-1"))]], ids=["", "a problem"])
+    def test_what_was_published_after_the_deletion_is_sent_in_the_same_turn(self, shelf, receiver, course, faults):
         """Both are in the journal when the lane is next delivered."""
         Target.objects.update(options={"on_course_deleted": "keep"})
+        receiver.faults.extend(faults)
+        publish(shelf, "2", titles=renamed("unit-0-1"))
+        api.deliver_until_empty()
         shelf.delete()
         api.sync_course(COURSE)
         HeldRun.objects.update(approved=True)
         api.sync_course(COURSE)
         new = publish(shelf, "3", sections=1)
+        receiver.requests.clear()
         api.deliver_lane(the_lane().pk)
         assert receiver.difference(new) == []
-        assert the_lane().delivered_version == "3"
+        assert (the_lane().delivered_version, len(receiver.requests)) == ("3", 1)
 
     def test_the_receiver_is_told_first_that_the_run_before_is_over(self, shelf, receiver, course):
         """Of that run an operation failed, which an operator skips after the course was deleted."""

@@ -82,6 +82,9 @@ class TestRepairs:
 
 def test_the_end_of_a_run_names_the_version_of_that_run(shelf, receiver, course):
     """The only operation of the run failed and was skipped, so an envelope without operations ends the run."""
+    shelf.publish(a_course("77", course=OTHER, sections=5))
+    api.sync_course(OTHER)
+    api.deliver_until_empty()
     receiver.faults.append(Fail(entity_id=block("vertical", "unit-0-1")))
     publish(shelf, "2", titles=renamed("unit-0-1"))
     api.deliver_until_empty()
