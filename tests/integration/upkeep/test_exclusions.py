@@ -123,14 +123,18 @@ class TestTheTreeOfThePast:
         tree = recorded_tree(the_lane(), {SUBSECTION}, end)
         assert tree.parents.keys() == course.entities.keys()
 
-    def test_it_is_brought_to_a_later_position_and_no_further(self, shelf, receiver, course):
+    def test_it_is_brought_to_a_later_position_and_back(self, shelf, receiver, course):
         unit = block("vertical", "unit-0-0")
         tree = recorded_tree(the_lane(), {SUBSECTION}, the_lane().end)
         publish(shelf, "2", units=4)
         position = the_lane().end
         shelf.publish(moved_into(course, "3", block("sequential", "subsection-1"), [unit]))
         api.sync_course(COURSE)
-        for end, parent in ((position, "subsection-0"), (the_lane().end, "subsection-1")):
+        for end, parent in (
+            (position, "subsection-0"),
+            (the_lane().end, "subsection-1"),
+            (position, "subsection-0"),
+        ):
             follow(tree, the_lane(), end)
             assert (tree.parents[unit], tree.position) == (block("sequential", parent), end)
 
@@ -234,9 +238,12 @@ class TestExcluded:
             there = second.replica(COURSE).structure().entities
             assert not {SUBSECTION, UNIT} & there.keys()
             assert len(there) == len(course) - 4
+            new = publish(shelf, "2", titles=renamed("unit-0-1"))
+            api.deliver_until_empty()
+            assert receiver.difference(new) == [], "it is excluded from the other target only"
             include(SUBSECTION, "second")
             api.deliver_until_empty()
-            assert second.difference(course) == []
+            assert second.difference(new) == []
 
     def test_a_deleted_course_is_deleted_whole(self, shelf, receiver, course, settings):
         settings.COURSE_SYNC_MASS_DELETE_COUNT = 100
