@@ -240,7 +240,7 @@ class TestMakingDue:
         sleeping, other = a_lane(target, course, None), a_lane(target, a_course("Other"), None)
         wake_lanes(course)
         assert due_lane_ids() == [sleeping.pk]
-        assert (now(sleeping).end, now(other).end) == (7, 0)
+        assert (now(sleeping).end, now(other).end, bool(now(sleeping).urgent)) == (7, 0, False)
 
     def test_one_that_waits_keeps_its_due_time(self, target, course):
         waiting = a_lane(target, course, 30)
