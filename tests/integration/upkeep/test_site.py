@@ -38,6 +38,7 @@ def restored(settings, shelf, receiver):
         ("http://lms.example.org:80/", "http://lms.example.org"),
         ("http://lms.example.org:443", "http://lms.example.org:443"),
         ("https://lms.example.org/Campus", "https://lms.example.org/campus"),
+        ("https://lms.example.org/X", "https://lms.example.org/x"),
         ("https://campüs.example.org", "https://camp%c3%bcs.example.org"),
         ("", ""),
         (None, ""),
