@@ -320,6 +320,12 @@ class TestOpen:
         assert api.deliver_until_empty().lanes == 0
         assert receiver.requests == []
 
+    def test_a_lane_that_may_not_be_the_probe_is_only_read(self):
+        """On MariaDB an UPDATE locks rows also if it changes none, which ended in a deadlock with a busy worker."""
+        with own_queries() as queries:
+            assert [breaker.claim_probe(lane.pk) for lane in Lane.objects.all()] == [None, None]
+        assert [query for query in queries if not query.startswith("SELECT")] == []
+
     def test_one_when_the_time_has_come(self, receiver):
         probe_time_comes()
         assert len(due_lanes()) == 1
