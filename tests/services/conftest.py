@@ -13,7 +13,6 @@ from edx_django_utils.cache import RequestCache
 from tests.services import servers
 from tests.services.host import Host, in_this_process
 from tests.services.processes import Processes
-from tests.tables import empty_tables
 
 HERE = Path(__file__).resolve().parent
 
@@ -47,7 +46,7 @@ def database(database_url, django_db_blocker) -> Iterator[str]:
     RequestCache.clear_all_namespaces()
     cache.clear()
     with django_db_blocker.unblock(), in_this_process(database_url):
-        empty_tables()
+        call_command("flush", interactive=False, verbosity=0)  # to truncate resets the statistics of the optimizer, too
         yield database_url
 
 
