@@ -81,8 +81,10 @@ def claim_probe(lane_id: int) -> str | None:
 
     Two conditional UPDATEs: the first takes the lease of the lane, the second the probe of the target. The token is the
     same, so the worker knows its probe. The time of the next probe is set to the end of a lease: if this worker dies,
-    another one probes then. A lane that may not be the probe is only read: on MariaDB also an UPDATE that changes nothing
-    locks rows, and met the lock of a worker that gave the same lane back (a deadlock).
+    another one probes then.
+
+    A lane that may not be the probe is only read. On MariaDB also an UPDATE that changes nothing locks rows, and with a
+    worker that gave the same lane back it ended in a deadlock.
     """
     lane = Lane.objects.filter(may_probe(), pk=lane_id, target__in=Target.objects.filter(probe_is_due()))
     token = leases.claim(lane) if lane.filter(leases.free()).exists() else None
