@@ -75,11 +75,13 @@ chaos: $(VENV)/.services ## Kill and break everything at random while courses ar
 benchmark: $(VENV)/.benchmark ## Measure the speed; exit status 1 if a budget is exceeded
 	$(RUN) benchmarks/run.py $(ARGS)
 
+# A test that a fault makes hang is ended after this time (seconds).
+mutation: export PYTEST_TIMEOUT = 20
 mutation: $(VENV)/.mutation ## Put a fifth of the faults (PART=1 to 5) into the code; does a test fail? (an hour at most)
-	PYTEST_TIMEOUT=20 $(if $(ARGS),,MUTATION_SECONDS=6) $(VENV)/bin/mutmut run \
+	$(if $(ARGS),,MUTATION_SECONDS=6) $(VENV)/bin/mutmut run \
 		$(or $(ARGS),$(FAULTS_$(PART):%='*%'),$(error PART is 1, 2, 3, 4 or 5))
 	$(if $(ARGS),,survived=$$($(VENV)/bin/mutmut results | sed -n 's/^ *\(.*$(FAULTS_$(PART))\): survived$$/\1/p'); \
-		test -z "$$survived" || PYTEST_TIMEOUT=20 $(VENV)/bin/mutmut run $$survived)
+		test -z "$$survived" || $(VENV)/bin/mutmut run $$survived)
 	$(VENV)/bin/mutmut results | grep -v 'not checked' || true
 
 mfe-test: ## Build and test the widgets for MFEs in docs/mfe (needs Node 20 or later and npm; a minute)

@@ -32,7 +32,7 @@ settings.load_profile("course_sync_ci" if os.environ.get("CI") == "true" else "c
 
 @pytest.fixture(autouse=True, scope="session")
 def _tables_are_emptied_fast() -> Iterator[None]:
-    """Empty the tables in another way after a test that commits (``transaction=True``)."""
+    """After a test that commits (``transaction=True``), delete the rows, because ``flush`` takes too long."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda test: empty_tables())
         yield
